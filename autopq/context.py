@@ -1,0 +1,34 @@
+"""What every fit of the library is given besides data: randomness, device, ears."""
+
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from autopq.errors import Stopped
+from autopq.observer import Observer
+
+
+@dataclass(frozen=True)
+class FitContext:
+    """Passed down from the pipeline to forecasters and quantile models.
+
+    Random streams are derived from the seed and a label, so that a fit gives the same result
+    whichever other fits ran before it.
+    """
+
+    seed: int
+    observer: Observer
+    device: torch.device
+
+    def generator(self, label: str) -> np.random.Generator:
+        return np.random.default_rng([self.seed, zlib.crc32(label.encode())])
+
+    def torch_generator(self, label: str) -> torch.Generator:
+        """A CPU generator; draws are moved to the device, so both devices see the same numbers."""
+        return torch.Generator().manual_seed(int(self.generator(label).integers(2**62)))
+
+    def check_stop(self) -> None:
+        if self.observer.should_stop():
+            raise Stopped("stopped on request")

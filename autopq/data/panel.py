@@ -1,0 +1,127 @@
+"""The audited table as arrays: a `Panel`, and `Windows` on it.
+
+All series lie one behind the other in flat arrays, so that a window is an offset and gathering
+windows of many series is one indexing operation. Index legend used in shapes:
+N = all rows of all series, S = series, F = known covariates, n = windows, L = history, H = horizon.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from autopq.data.frequency import Frequency
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Times = npt.NDArray[np.datetime64]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One or many regular series on one frequency. Rows past a series' `length` hold only
+    covariates known for the future."""
+
+    item_ids: tuple[str, ...]
+    offsets: Ints  # [S] first row of each series
+    lengths: Ints  # [S] rows up to the last one whose target could be known
+    sizes: Ints  # [S] rows including those with future covariates only
+    time: Times  # [N] UTC instants, or wall-clock stamps when no time zone is known
+    local_time: Times  # [N] wall-clock stamps, for calendar features
+    target: Floats  # [N] NaN where missing or in the future
+    covariates: Floats  # [N, F] NaN where missing
+    covariate_names: tuple[str, ...]
+    freq: Frequency
+    timezone: str | None
+
+    @cached_property
+    def filled(self) -> Floats:
+        """[N] target with gaps filled from the past alone: the value one season earlier where
+        there is one, else the last known value. Future rows stay NaN."""
+        filled = self.target.copy()
+        season = self.freq.season
+        for offset, length in zip(self.offsets, self.lengths, strict=True):
+            series = filled[offset : offset + length]
+            for i in np.flatnonzero(np.isnan(series)):
+                series[i] = series[i - season] if i >= season else series[i - 1] if i else np.nan
+        return filled
+
+    @cached_property
+    def filled_covariates(self) -> Floats:
+        """[N, F] covariates with gaps filled by the last known value; 0 before the first one."""
+        filled = np.zeros_like(self.covariates)
+        for offset, size in zip(self.offsets, self.sizes, strict=True):
+            rows = slice(offset, offset + size)
+            filled[rows] = pd.DataFrame(self.covariates[rows]).ffill().fillna(0.0).to_numpy()
+        return filled
+
+    def windows(self, origins: Sequence[Ints], horizon: int) -> "Windows":
+        """Windows at `origins[s]` (row within series s of the first target step)."""
+        series = np.concatenate([np.full(len(o), s, np.int64) for s, o in enumerate(origins)])
+        return Windows(self, series, np.concatenate(list(origins)).astype(np.int64), horizon)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A set of forecast situations on one panel; arrays are gathered when asked for.
+
+    `origin[i]` is the row, within its series, of the FIRST step to forecast; every row before it
+    is known, none from it on is (but covariates).
+    """
+
+    panel: Panel
+    series: Ints  # [n]
+    origin: Ints  # [n]
+    horizon: int
+
+    def __len__(self) -> int:
+        return len(self.origin)
+
+    def take(self, which: npt.NDArray[np.bool_] | Ints | slice) -> "Windows":
+        """The windows selected by a mask, positions or a slice."""
+        return replace(self, series=self.series[which], origin=self.origin[which])
+
+    @property
+    def start(self) -> Ints:
+        """[n] flat row of the first step."""
+        return self.panel.offsets[self.series] + self.origin
+
+    @property
+    def steps(self) -> Ints:
+        """[n, H] flat rows of the steps to forecast; clipped to the series' last row."""
+        last = (self.panel.offsets + self.panel.sizes - 1)[self.series]
+        return np.minimum(self.start[:, None] + np.arange(self.horizon), last[:, None])
+
+    def lagged(self, lags: Ints) -> Floats:
+        """[n, H, len(lags)] filled target `lags` rows before each step. Values not yet known at
+        the origin and values before the series' start are NaN."""
+        step = np.arange(self.horizon)[None, :, None]
+        back = self.origin[:, None, None] + step - lags
+        known = (back < self.origin[:, None, None]) & (back >= 0)
+        rows = self.panel.offsets[self.series][:, None, None] + np.where(known, back, 0)
+        return np.where(known, self.panel.filled[rows], np.nan)
+
+    def history(self, length: int) -> Floats:
+        """[n, L] filled target before the origin, oldest first; before the series' start its
+        first value is repeated."""
+        back = np.maximum(self.origin[:, None] + np.arange(-length, 0), 0)
+        return self.panel.filled[self.panel.offsets[self.series][:, None] + back]
+
+    def future_covariates(self) -> Floats:
+        """[n, H, F] filled known covariates of the steps to forecast."""
+        return self.panel.filled_covariates[self.steps]
+
+    def target(self) -> Floats:
+        """[n, H] true values; NaN where missing or not yet known."""
+        rows = self.start[:, None] + np.arange(self.horizon)
+        end = (self.panel.offsets + self.panel.lengths)[self.series][:, None]
+        inside = rows < end
+        return np.where(inside, self.panel.target[np.where(inside, rows, 0)], np.nan)
+
+    def complete(self) -> npt.NDArray[np.bool_]:
+        """[n] whether every target of the window is known: only these can be trained on or
+        scored."""
+        return np.isfinite(self.target()).all(axis=1)

@@ -1,0 +1,36 @@
+"""One row per candidate that was tried, with what it scored and what it took."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class LeaderboardRow:
+    """A candidate: a point forecaster and a quantile model.
+
+    Scores are per-value means in the target's units where they have units (see
+    `evaluation.scores`); the rows are ranked by `validation["mean_pinball"]`. `seconds` and
+    `energy_wh` are what this candidate alone would have taken: its point forecaster, its quantile
+    model and the search of its spread. Parts it shares with others count in each.
+    """
+
+    rank: int
+    forecaster: str
+    quantile_model: str
+    training_method: str | None
+    reference: bool  # a simple row that always runs, for comparison
+    validation: Mapping[str, float]
+    test: Mapping[str, float]  # empty when nothing was held out
+    seconds: float
+    energy_wh: float
+    spread: float | None = None
+    error: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return f"{self.forecaster}+{self.quantile_model}"
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"name": self.name, **asdict(self)}

@@ -1,0 +1,83 @@
+"""`QuantileModel`: turns point forecasts into distributions. The registry is in `registry.py`."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+
+from autopq.context import FitContext
+from autopq.data.panel import Floats, Windows
+from autopq.forecasters.base import State
+
+NeedsPoint = Literal["none", "in_sample", "out_of_fold"]
+
+
+class QuantileModel(ABC):
+    """A distribution over [H] steps around point forecasts, for any quantile level.
+
+    The pipeline makes the point forecasts and hands them over: `points` always belong row by row
+    to the windows they come with, shape [n, H], in the user's units.
+    """
+
+    name: ClassVar[str]
+    needs_point: ClassVar[NeedsPoint]
+    # Whether `fit` learns from validation targets beyond a single number such as the spread:
+    # then the pipeline cross-fits before it believes a validation score.
+    fits_on_validation: ClassVar[bool] = False
+    # Whether the model has a scalar `spread` to be searched on validation data.
+    has_spread: ClassVar[bool] = False
+
+    def __init__(self, **params: Any) -> None:
+        self.params: dict[str, Any] = {**self.defaults(), **params}
+        self.spread: float | None = None
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        return {}
+
+    @property
+    def training_method(self) -> str | None:
+        return None
+
+    @abstractmethod
+    def fit(
+        self,
+        train: Windows,
+        train_points: Floats | None,
+        validation: Windows,
+        validation_points: Floats | None,
+        context: FitContext,
+    ) -> None:
+        """Fit on complete windows. `train_points` are as `needs_point` asks (None for `none`);
+        `validation_points` are honest forecasts from a forecaster that did not see those
+        targets."""
+
+    @abstractmethod
+    def sample(
+        self, windows: Windows, points: Floats | None, paths: int, rng: np.random.Generator
+    ) -> Floats:
+        """[n, S, H] sample paths with the model's dependence between steps."""
+
+    def quantiles(
+        self, windows: Windows, points: Floats | None, levels: Floats, rng: np.random.Generator
+    ) -> Floats:
+        """[n, H, Q] quantiles, ascending in the level; from samples unless a model knows them."""
+        samples = self.sample(windows, points, self.quantile_paths, rng)
+        return np.moveaxis(np.quantile(samples, levels, axis=1), 0, -1)
+
+    @property
+    def quantile_paths(self) -> int:
+        """Sample paths drawn when quantiles come from samples."""
+        return 1000
+
+    @abstractmethod
+    def state(self) -> State: ...
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, state: State) -> Self:
+        """Rebuild from `state()`; the searched spread is part of it."""
+
+    def describe(self) -> dict[str, Any]:
+        """What a report should say of this fit."""
+        return {}

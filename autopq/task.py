@@ -1,0 +1,68 @@
+"""`TaskConfig`: what to forecast and how hard to try. One model for library, service and CLI."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Preset = Literal["fast", "default"]
+Level = Annotated[float, Field(gt=0, lt=1)]
+
+MAX_LEVELS = 999
+DEFAULT_LEVELS = (0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99)
+
+
+class TaskConfig(BaseModel):
+    """A forecasting task. Column names are those of the user's table."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    target: str = Field("target", description="Column to forecast.")
+    horizon: int = Field(24, ge=1, le=1024, description="Steps to forecast.")
+    timestamp: str | None = Field(
+        None, description="Time column; recognised (`timestamp`, `ds`, `time`, ...) when not given."
+    )
+    item_id: str | None = Field(
+        None, description="Series column; recognised (`item_id`, `unique_id`) when not given."
+    )
+    known_covariates: tuple[str, ...] = Field(
+        (), description="Columns known for the future as well, such as weather forecasts."
+    )
+    freq: str | None = Field(None, description="Step such as `h` or `15min`; inferred by default.")
+    timezone: str | None = Field(
+        None,
+        description="IANA zone of stamps without an offset, and of the calendar features, "
+        "such as `Europe/Berlin`.",
+    )
+    lower: float | None = Field(None, description="Lowest physically possible value.")
+    upper: float | None = Field(None, description="Highest physically possible value.")
+    quantile_levels: tuple[Level, ...] = Field(
+        DEFAULT_LEVELS, min_length=1, max_length=MAX_LEVELS, description="Levels shown by default."
+    )
+    preset: Preset = Field("default", description="`fast`: minutes become seconds; `default`.")
+    forecasters: tuple[str, ...] | None = Field(
+        None, min_length=1, description="Point forecasters to try; the preset's when not given."
+    )
+    quantile_models: tuple[str, ...] | None = Field(
+        None, min_length=1, description="Quantile models to try; the preset's when not given."
+    )
+    test_fraction: float = Field(
+        0.2, ge=0, le=0.5, description="Last part of each series, held out to report scores."
+    )
+    validation_fraction: float = Field(
+        0.3, gt=0, le=0.5, description="Last part of the rest, used for every choice."
+    )
+    refit: bool = Field(True, description="Fit the winner again on all rows after choosing.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Same seed, same machine, same result.")
+
+    @field_validator("quantile_levels")
+    @classmethod
+    def _ascending(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(sorted(set(levels)))
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "TaskConfig":
+        if self.lower is not None and self.upper is not None and self.lower >= self.upper:
+            raise ValueError("`lower` must be below `upper`")
+        if self.target in self.known_covariates:
+            raise ValueError(f"the target '{self.target}' cannot be a known covariate")
+        return self
