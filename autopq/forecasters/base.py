@@ -27,9 +27,7 @@ class State:
 class Trial(Protocol):
     """The part of `optuna.Trial` that search spaces use."""
 
-    def suggest_float(
-        self, name: str, low: float, high: float, *, log: bool = False
-    ) -> float: ...
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float: ...
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int: ...
 

@@ -1,0 +1,1 @@
+"""Point forecasters: one value per step, behind one registry."""

@@ -1,0 +1,65 @@
+"""Point forecasters by name.
+
+Names map to `module:Class`, imported on first use only: whoever lists names (a web process, a
+command line) pays for no machine-learning library. A package adds its own forecasters by the
+entry-point group `autopq.forecasters`; built-in names win over plug-ins.
+"""
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any
+
+from autopq.errors import InputError, Issue
+
+if TYPE_CHECKING:
+    from autopq.forecasters.base import PointForecaster
+
+ENTRY_POINT_GROUP = "autopq.forecasters"
+
+_BUILT_IN = {
+    "seasonal_naive": "autopq.forecasters.naive:SeasonalNaive",
+    "climatology": "autopq.forecasters.climatology:Climatology",
+    "lightgbm": "autopq.forecasters.gradient_boosting:GradientBoosting",
+    "mlp": "autopq.forecasters.neural:MLPForecaster",
+}
+
+
+@cache
+def _targets() -> dict[str, str]:
+    plug_ins = {entry.name: entry.value for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    return plug_ins | _BUILT_IN
+
+
+def names() -> tuple[str, ...]:
+    """Every known forecaster, built-in ones first."""
+    return tuple(dict.fromkeys([*_BUILT_IN, *sorted(_targets())]))
+
+
+def load(name: str) -> type["PointForecaster"]:
+    """The class of a forecaster. Raises InputError for an unknown name."""
+    target = _targets().get(name)
+    if target is None:
+        known = ", ".join(names())
+        raise InputError(Issue("forecasters", f"'{name}' is unknown.", f"Use one of {known}."))
+    module, _, attribute = target.partition(":")
+    found: type[PointForecaster] = getattr(import_module(module), attribute)
+    return found
+
+
+def create(name: str, **params: Any) -> "PointForecaster":
+    """An unfitted forecaster. Raises InputError for an unknown name or parameter."""
+    forecaster = load(name)
+    known = forecaster.defaults()
+    issues = [
+        Issue(
+            f"{name}.{param}",
+            "there is no such parameter.",
+            f"Use one of {', '.join(known)}." if known else f"'{name}' takes none.",
+        )
+        for param in params
+        if param not in known
+    ]
+    if issues:
+        raise InputError(issues)
+    return forecaster(**params)
