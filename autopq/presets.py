@@ -1,0 +1,77 @@
+"""What each preset tries, and how hard. The numbers are budgets, not results."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from autopq.task import Preset, TaskConfig
+
+REFERENCE_FORECASTER = "seasonal_naive"
+REFERENCE_QUANTILE_MODEL = "residual"
+
+
+@dataclass(frozen=True)
+class Effort:
+    """The candidates of a fit and its row budgets.
+
+    Windows are the unit of the budgets: one window is one forecast origin of one series.
+    """
+
+    forecasters: tuple[str, ...]
+    quantile_models: tuple[str, ...]
+    train_windows: int
+    validation_windows: int
+    test_windows: int
+    score_paths: int  # sample paths behind a scored quantile
+    spread_trials: int
+    # Quantile models that need out-of-fold points refit their forecaster `folds` times, so they
+    # are tried on the best point forecasters only.
+    out_of_fold_forecasters: int
+    folds: int
+    params: dict[str, dict[str, Any]] = field(default_factory=dict)  # by component name
+
+
+EFFORTS: dict[Preset, Effort] = {
+    "fast": Effort(
+        forecasters=("seasonal_naive", "lightgbm"),
+        quantile_models=("residual", "cinn_additive"),
+        train_windows=1500,
+        validation_windows=200,
+        test_windows=200,
+        score_paths=200,
+        spread_trials=12,
+        out_of_fold_forecasters=0,
+        folds=0,
+        params={},
+    ),
+    "default": Effort(
+        forecasters=("seasonal_naive", "lightgbm", "mlp"),
+        quantile_models=("residual", "cinn_published", "cinn_additive", "cinn_residual"),
+        train_windows=5000,
+        validation_windows=400,
+        test_windows=400,
+        score_paths=200,
+        spread_trials=20,
+        out_of_fold_forecasters=1,
+        folds=3,
+        params={},
+    ),
+}
+
+
+def effort(config: TaskConfig) -> Effort:
+    """The preset's effort; the task's own lists of components take its place. The seasonal naive
+    forecaster with residual quantiles is always among them, as a reference."""
+    base = EFFORTS[config.preset]
+    forecasters = config.forecasters or base.forecasters
+    quantile_models = config.quantile_models or base.quantile_models
+    return Effort(
+        **{
+            **base.__dict__,
+            "forecasters": _with(REFERENCE_FORECASTER, forecasters),
+            "quantile_models": _with(REFERENCE_QUANTILE_MODEL, quantile_models),
+        }
+    )
+
+
+def _with(reference: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    return names if reference in names else (reference, *names)
