@@ -1,0 +1,1 @@
+"""Quantile models: distributions around point forecasts, behind one registry."""

@@ -1,0 +1,112 @@
+"""The workbench trials run on: metered, reported, and a failure never more than a recorded
+reason."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from autopq.energy import EnergyMeter
+from autopq.errors import Stopped
+from autopq.observer import Observer, Phase, TrialRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a piece of work took."""
+
+    seconds: float = 0.0
+    energy_mj: int = 0
+
+    @property
+    def energy_wh(self) -> float:
+        return self.energy_mj / 3.6e6
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.seconds + other.seconds, self.energy_mj + other.energy_mj)
+
+
+@dataclass
+class TrialResult:
+    """Filled in by the body of `Workbench.trial`; cost and error by the workbench."""
+
+    score: float = float("nan")
+    training_method: str | None = None
+    params: dict[str, Any] = field(default_factory=dict)
+    cost: Cost = field(default_factory=Cost)
+    error: str | None = None
+
+
+class Workbench:
+    """Opens phases and trials on meter and observer together, and keeps the progress figure."""
+
+    def __init__(self, observer: Observer, meter: EnergyMeter) -> None:
+        self._observer = observer
+        self._meter = meter
+        self._phase: Phase = "audit"
+        self._done = 0.0
+        self._planned = 1.0
+
+    def plan(self, units: float) -> None:
+        """How many units of work lie ahead in all; see `advance`."""
+        self._planned = max(units, self._done, 1e-9)
+
+    def advance(self, units: float, message: str) -> None:
+        self._done = min(self._done + units, self._planned)
+        self._observer.progress(self._done / self._planned, message)
+
+    @contextmanager
+    def phase(self, phase: Phase) -> Iterator[None]:
+        self.check_stop()
+        self._phase = phase
+        self._observer.phase(phase)
+        with self._meter.phase(phase):
+            yield
+
+    def check_stop(self) -> None:
+        if self._observer.should_stop():
+            raise Stopped("stopped on request")
+
+    @contextmanager
+    def trial(
+        self,
+        name: str,
+        params: dict[str, Any],
+        *,
+        forecaster: str | None = None,
+        quantile_model: str | None = None,
+        training_method: str | None = None,
+    ) -> Iterator[TrialResult]:
+        """Run the body as one trial. An error in it ends the trial, not the fit: it is kept on
+        the result and reported; only a stop and an error outside `Exception` pass through."""
+        self.check_stop()
+        result = TrialResult(training_method=training_method, params=dict(params))
+        began = time.perf_counter()
+        with self._meter.trial(
+            name,
+            forecaster=forecaster,
+            quantile_model=quantile_model,
+            training_method=training_method,
+        ) as span:
+            try:
+                yield result
+            except (Stopped, MemoryError):
+                raise
+            except Exception as error:
+                result.error = f"{type(error).__name__}: {error}"
+        result.cost = Cost(time.perf_counter() - began, span.energy_mj)
+        self._observer.trial(
+            TrialRecord(
+                phase=self._phase,
+                name=name,
+                params=result.params,
+                score=None if result.error else result.score,
+                seconds=result.cost.seconds,
+                energy_wh=result.cost.energy_wh,
+                forecaster=forecaster,
+                quantile_model=quantile_model,
+                training_method=result.training_method,
+                error=result.error,
+            )
+        )

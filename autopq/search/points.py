@@ -1,0 +1,104 @@
+"""Point forecasters fitted once each, and the forecasts the quantile stage is given.
+
+The quantile stage must be shown honest forecasts: on validation and test windows the forecaster
+has seen only earlier rows; on training windows it is refitted without the block it forecasts.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from autopq.context import FitContext
+from autopq.data.panel import Floats, Windows
+from autopq.data.splits import Splits, blocked_folds
+from autopq.errors import AutoPQError
+from autopq.forecasters import registry
+from autopq.forecasters.base import PointForecaster
+from autopq.presets import Effort
+from autopq.search.cost import Cost, Workbench
+from autopq.task import TaskConfig
+
+
+@dataclass
+class PointFit:
+    """A fitted point forecaster and its clipped forecasts [n, H] of validation and test."""
+
+    name: str
+    forecaster: PointForecaster
+    validation: Floats
+    test: Floats
+    mae: float
+    cost: Cost
+    out_of_fold: Floats | None = None  # of the training windows, where a model needed them
+    out_of_fold_cost: Cost = field(default_factory=Cost)
+
+
+def clip(values: Floats, config: TaskConfig) -> Floats:
+    """Values inside the physical limits of the task."""
+    if config.lower is None and config.upper is None:
+        return values
+    return np.clip(values, config.lower, config.upper)
+
+
+def fit_points(
+    splits: Splits, config: TaskConfig, effort: Effort, context: FitContext, bench: Workbench
+) -> list[PointFit]:
+    """Every forecaster of the effort, best validation MAE first. One that fails is recorded as a
+    failed trial and left out; raises AutoPQError only when none is left."""
+    fits = []
+    for name in effort.forecasters:
+        fit = _fit_point(name, splits, config, effort, context, bench)
+        if fit is not None:
+            fits.append(fit)
+    if not fits:
+        raise AutoPQError("no point forecaster could be fitted; see the trials for the reasons")
+    return sorted(fits, key=lambda fit: fit.mae)
+
+
+def _fit_point(
+    name: str,
+    splits: Splits,
+    config: TaskConfig,
+    effort: Effort,
+    context: FitContext,
+    bench: Workbench,
+) -> PointFit | None:
+    params = effort.params.get(name, {})
+    with bench.trial(name, params, forecaster=name) as trial:
+        forecaster = registry.create(name, **params)
+        trial.training_method = forecaster.training_method
+        forecaster.fit(splits.train, splits.validation, context)
+        validation = clip(forecaster.predict(splits.validation), config)
+        trial.score = float(np.mean(np.abs(splits.validation.target() - validation)))
+    if trial.error is not None:
+        return None
+    test = clip(forecaster.predict(splits.test), config)
+    return PointFit(name, forecaster, validation, test, trial.score, trial.cost)
+
+
+def fit_out_of_fold(
+    point: PointFit,
+    splits: Splits,
+    config: TaskConfig,
+    effort: Effort,
+    context: FitContext,
+    bench: Workbench,
+) -> None:
+    """Give `point` forecasts of its training windows, each from a fit on the other blocks of
+    time with a horizon's gap purged around them."""
+    train: Windows = splits.train
+    forecasts = np.full((len(train), train.horizon), np.nan)
+    for number, (kept, held) in enumerate(blocked_folds(train, effort.folds, train.horizon)):
+        params = effort.params.get(point.name, {})
+        with bench.trial(f"{point.name}/fold{number + 1}", params, forecaster=point.name) as trial:
+            forecaster = registry.create(point.name, **params)
+            trial.training_method = forecaster.training_method
+            # The held-out block serves early stopping as well: it costs a little honesty and
+            # saves a third split of an already short training part.
+            forecaster.fit(kept, held.windows, context)
+            forecasts[held.rows] = clip(forecaster.predict(held.windows), config)
+            trial.score = float(np.mean(np.abs(held.windows.target() - forecasts[held.rows])))
+        point.out_of_fold_cost += trial.cost
+        if trial.error is not None:
+            return
+    point.out_of_fold = forecasts
