@@ -16,7 +16,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from autopq.errors import ArtifactError
-from autopq.forecasters.base import State
+from autopq.state import State
 
 FORMAT = 1
 JSON_NAME = "model.json"

@@ -5,12 +5,12 @@ only what arrived since.
 """
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from autopq.data.frequency import Frequency
 from autopq.data.panel import Floats, Ints, Panel, Times
 from autopq.errors import InputError, Issue
+from autopq.state import State
 
 
 def wall_clock(time: Times, timezone: str | None) -> Times:
@@ -156,45 +156,39 @@ def _padded(values: Floats, rows: int) -> Floats:
     return padded
 
 
-def panel_arrays(panel: Panel) -> dict[str, npt.NDArray[np.generic]]:
-    """The panel as arrays for a model file; see `panel_from`."""
-    return {
+def panel_state(panel: Panel) -> State:
+    """The panel as data for a model file; see `panel_of`."""
+    arrays = {
         "lengths": panel.lengths,
         "sizes": panel.sizes,
         "time": panel.time.astype("datetime64[ns]").view(np.int64),
         "target": panel.target,
         "covariates": panel.covariates,
     }
-
-
-def panel_meta(panel: Panel) -> dict[str, object]:
-    return {
+    meta = {
         "item_ids": list(panel.item_ids),
         "covariate_names": list(panel.covariate_names),
         "freq": panel.freq.alias,
         "timezone": panel.timezone,
     }
+    return State(arrays, meta)
 
 
-def panel_from(arrays: dict[str, npt.NDArray[np.generic]], meta: dict[str, object]) -> Panel:
-    """Rebuild what `panel_arrays` and `panel_meta` took apart."""
+def panel_of(state: State) -> Panel:
+    """Rebuild what `panel_state` took apart."""
+    arrays, meta = state.arrays, state.meta
     sizes: Ints = np.asarray(arrays["sizes"], np.int64)
     time: Times = np.asarray(arrays["time"], np.int64).view("datetime64[ns]")
-    timezone = meta["timezone"]
-    zone = None if timezone is None else str(timezone)
-    ids, names = meta["item_ids"], meta["covariate_names"]
-    assert isinstance(ids, list)
-    assert isinstance(names, list)
     return Panel(
-        item_ids=tuple(ids),
+        item_ids=tuple(meta["item_ids"]),
         offsets=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64),
         lengths=np.asarray(arrays["lengths"], np.int64),
         sizes=sizes,
         time=time,
-        local_time=wall_clock(time, zone),
+        local_time=wall_clock(time, meta["timezone"]),
         target=np.asarray(arrays["target"], np.float64),
         covariates=np.asarray(arrays["covariates"], np.float64),
-        covariate_names=tuple(names),
-        freq=Frequency(str(meta["freq"])),
-        timezone=zone,
+        covariate_names=tuple(meta["covariate_names"]),
+        freq=Frequency(meta["freq"]),
+        timezone=meta["timezone"],
     )

@@ -1,28 +1,14 @@
 """`PointForecaster`: maps windows to one value per step. The registry is in `registry.py`."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
-
-Arrays = dict[str, npt.NDArray[Any]]
-
-
-@dataclass(frozen=True)
-class State:
-    """A fitted component as data: `arrays` go to safetensors, `meta` (plain JSON values) to JSON.
-
-    Nothing else may be needed to rebuild the component, and nothing is ever unpickled.
-    """
-
-    arrays: Arrays = field(default_factory=dict)
-    meta: dict[str, Any] = field(default_factory=dict)
-
+from autopq.state import Arrays as Arrays
+from autopq.state import State as State
 
 class Trial(Protocol):
     """The part of `optuna.Trial` that search spaces use."""

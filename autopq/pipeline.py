@@ -1,0 +1,130 @@
+"""`AutoPQ.fit`, as the paper's figure shows it: audit, prepare, select, quantiles, search,
+evaluate, refit. Every step is somebody else's work; this file only says in which order."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from autopq.context import FitContext
+from autopq.data.audit import AuditReport, audit
+from autopq.data.history import tail
+from autopq.data.panel import Panel
+from autopq.situation import history_rows
+from autopq.data.splits import Splits, fit_windows, split
+from autopq.data.table import read_table
+from autopq.energy import EnergyMeter, create_meter
+from autopq.errors import AutoPQError
+from autopq.leaderboard import LeaderboardRow
+from autopq.model import FittedModel
+from autopq.observer import Observer, SilentObserver
+from autopq.presets import Effort, effort
+from autopq.search.candidates import (
+    Candidate,
+    fit_quantile_models,
+    leaderboard,
+    score,
+    search_spreads,
+)
+from autopq.search.cost import Workbench
+from autopq.search.points import PointFit, fit_out_of_fold, fit_points
+from autopq.task import TaskConfig
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a fit gives: the winner, every candidate's row, and what was found in the data."""
+
+    model: FittedModel
+    leaderboard: list[LeaderboardRow]
+    audit: AuditReport
+
+
+class AutoPQ:
+    """Probabilistic-forecasting AutoML after AutoPQ (Meisenbacher et al., arXiv 2412.00419).
+
+    Selects a point forecaster and a quantile model on validation data and returns the pair that
+    scores best. `meter` must be running if given; without one the fit runs its own. `device` is
+    `auto`, `cpu` or a torch device name.
+    """
+
+    def __init__(
+        self,
+        config: TaskConfig,
+        *,
+        observer: Observer | None = None,
+        meter: EnergyMeter | None = None,
+        device: str = "auto",
+    ) -> None:
+        self.config = config
+        self._effort: Effort = effort(config)
+        self._observer = observer or SilentObserver()
+        self._meter = meter
+        name = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        self._context = FitContext(config.seed, self._observer, torch.device(name))
+
+    def fit(self, table: pd.DataFrame | Path | str) -> FitResult:
+        """Fit on a long table, or on the path of one (CSV, Parquet or Arrow).
+
+        Raises InputError when the table does not fit the task, Stopped when the observer asks.
+        """
+        with ExitStack() as stack:
+            meter = self._meter or stack.enter_context(create_meter(sink=self._observer.energy))
+            return self._fit(table, Workbench(self._observer, meter))
+
+    def _fit(self, table: pd.DataFrame | Path | str, bench: Workbench) -> FitResult:
+        with bench.phase("audit"):
+            frame = table if isinstance(table, pd.DataFrame) else read_table(Path(table))
+            panel, report = audit(frame, self.config)
+        with bench.phase("prepare"):
+            splits = self._split(panel)
+            bench.plan(self._units())
+        with bench.phase("select"):
+            points = fit_points(splits, self.config, self._effort, self._context, bench)
+        with bench.phase("quantiles"):
+            self._out_of_fold(points, splits, bench)
+            candidates = fit_quantile_models(points, splits, self._effort, self._context, bench)
+        with bench.phase("search"):
+            search_spreads(candidates, splits, self._effort, self._context, bench)
+        with bench.phase("evaluate"):
+            score(candidates, splits, self.config, self._context)
+            rows = leaderboard(candidates)
+            winner = _winner(candidates)
+            bench.advance(1, f"{winner.name} is best on validation")
+        if self.config.refit:
+            with bench.phase("refit"):
+                everything = fit_windows(panel, self.config.horizon, self._effort.train_windows)
+                winner.point.forecaster.fit(everything, None, self._context)
+                bench.advance(1, "refitted on all rows")
+        assert winner.model is not None
+        kept = tail(panel, history_rows(panel, self.config.horizon))
+        model = FittedModel(self.config, winner.point.forecaster, winner.model, kept)
+        return FitResult(model, rows, report)
+
+    def _split(self, panel: Panel) -> Splits:
+        return split(
+            panel,
+            self.config,
+            train_windows=self._effort.train_windows,
+            validation_windows=self._effort.validation_windows,
+            test_windows=self._effort.test_windows,
+        )
+
+    def _out_of_fold(self, points: list[PointFit], splits: Splits, bench: Workbench) -> None:
+        for point in points[: self._effort.out_of_fold_forecasters]:
+            fit_out_of_fold(point, splits, self.config, self._effort, self._context, bench)
+
+    def _units(self) -> float:
+        """The work ahead, in fits."""
+        forecasters, models = len(self._effort.forecasters), len(self._effort.quantile_models)
+        folds = self._effort.folds * self._effort.out_of_fold_forecasters
+        return forecasters + folds + 2 * forecasters * models + 2
+
+
+def _winner(candidates: list[Candidate]) -> Candidate:
+    best = min(candidates, key=lambda candidate: candidate.score)
+    if best.model is None or best.error:
+        raise AutoPQError("no candidate could be scored; see the trials for the reasons")
+    return best

@@ -1,0 +1,60 @@
+"""What a fitted model is asked to forecast from: its stored history and the rows it is sent."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from autopq import artifact
+from autopq.data.audit import audit
+from autopq.data.history import extend, lay_over, panel_of
+from autopq.data.panel import Panel
+from autopq.task import TaskConfig
+
+
+def history_rows(panel: Panel, horizon: int) -> int:
+    """Rows a series' forecasts may look back on: several of its longest seasons."""
+    return max(6 * panel.freq.seasons[-1], 4 * horizon)
+
+
+def situation(
+    config: TaskConfig,
+    stored: Panel,
+    history: pd.DataFrame | None,
+    future: pd.DataFrame | None,
+) -> tuple[Panel, tuple[str, ...]]:
+    """The panel to forecast on, with all of the model's series in its own order, and the series
+    that were asked for.
+
+    Raises InputError for rows that do not fit the task or missing future covariates.
+    """
+    given_history = stored_frame(stored, config) if history is None else history
+    given, _ = audit(given_history, config, future=future, purpose="predict")
+    panel = lay_over(stored, given, history_rows(stored, config.horizon))
+    return extend(panel, config.horizon), given.item_ids
+
+
+def stored_frame(stored: Panel, config: TaskConfig) -> pd.DataFrame:
+    """The stored rows as a table in the layout the model was trained on."""
+    columns: dict[str, object] = {
+        config.item_id or "item_id": [
+            item for item, size in zip(stored.item_ids, stored.sizes, strict=True) for _ in range(size)
+        ],
+        config.timestamp or "timestamp": pd.DatetimeIndex(
+            stored.time, tz="UTC" if stored.timezone is not None else None
+        ),
+        config.target: stored.target,
+    }
+    columns.update(zip(stored.covariate_names, stored.covariates.T, strict=True))
+    return pd.DataFrame(columns)
+
+
+def check_request(
+    model: Path, history: pd.DataFrame | None, future: pd.DataFrame | None
+) -> None:
+    """Whether a saved model can forecast from these rows; reads no model code.
+
+    Raises InputError naming every column and row that has to be mended.
+    """
+    components, settings = artifact.load(model)
+    config = TaskConfig.model_validate(settings["config"])
+    situation(config, panel_of(components["history"]), history, future)
