@@ -1,0 +1,15 @@
+"""Training methods by name: the value of `training_method` in a task."""
+
+from typing import Any
+
+from training_methods.backprop import Backprop
+from training_methods.base import TrainingMethod
+
+METHODS: dict[str, type[TrainingMethod]] = {method.name: method for method in (Backprop,)}
+
+
+def create_method(name: str, **options: Any) -> TrainingMethod:
+    """A fresh training method; ValueError for an unknown name or option."""
+    if name not in METHODS:
+        raise ValueError(f"unknown training method {name!r}; known: {', '.join(METHODS)}")
+    return METHODS[name].create(**options)
