@@ -1,9 +1,9 @@
 """AutoPQ: any point forecaster becomes a calibrated probabilistic forecast.
 
-    from autopq import AutoPQ, TaskConfig
+from autopq import AutoPQ, TaskConfig
 
-    result = AutoPQ(TaskConfig(target="load", horizon=24)).fit("load.csv")
-    forecast = result.model.predict()
+result = AutoPQ(TaskConfig(target="load", horizon=24)).fit("load.csv")
+forecast = result.model.predict()
 """
 
 from importlib import import_module

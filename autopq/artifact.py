@@ -1,7 +1,7 @@
 """A fitted model on disk: tensors as safetensors, everything else as JSON, nothing executable.
 
-    model.json           format, versions, settings, one `meta` a component, sha256 of the tensors
-    model.safetensors    arrays, named `component/array`
+model.json           format, versions, settings, one `meta` a component, sha256 of the tensors
+model.safetensors    arrays, named `component/array`
 """
 
 import hashlib

@@ -1,9 +1,9 @@
 """Errors of the library. Every one says what was wrong and how to mend it.
 
-    AutoPQError
-    ├── InputError      the user's table or task is unusable; carries one `Issue` per finding
-    ├── ArtifactError   a saved model or forecast is damaged or from an unknown version
-    └── Stopped         the observer asked to stop; not a failure
+AutoPQError
+├── InputError      the user's table or task is unusable; carries one `Issue` per finding
+├── ArtifactError   a saved model or forecast is damaged or from an unknown version
+└── Stopped         the observer asked to stop; not a failure
 """
 
 from collections.abc import Sequence

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -46,11 +46,13 @@ class Forecast:
 
     def index(self) -> pd.DataFrame:
         """One row a series and step: `item_id, timestamp`; stamps carry their zone if known."""
-        n, horizon = self.timestamps.shape
+        horizon = self.timestamps.shape[1]
         stamps = pd.Series(self.timestamps.reshape(-1))
         if self.timezone is not None:
             stamps = stamps.dt.tz_localize("UTC").dt.tz_convert(self.timezone)
-        return pd.DataFrame({"item_id": np.repeat(np.array(self.item_ids, object), horizon), "timestamp": stamps})
+        return pd.DataFrame(
+            {"item_id": np.repeat(np.array(self.item_ids, object), horizon), "timestamp": stamps}
+        )
 
     def to_frame(self, levels: Sequence[float]) -> pd.DataFrame:
         """Long table `item_id, timestamp, <level>, ...`; column names are the levels."""
@@ -108,6 +110,7 @@ def _fixed_lists(matrix: npt.NDArray[np.floating]) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(flat, matrix.shape[1])
 
 
-def _matrix(column: pa.ChunkedArray) -> npt.NDArray[np.floating]:
+def _matrix(column: pa.ChunkedArray) -> npt.NDArray[Any]:
     width = column.type.list_size
-    return column.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+    flat: npt.NDArray[Any] = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    return flat.reshape(-1, width)

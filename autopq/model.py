@@ -12,7 +12,6 @@ from autopq import artifact
 from autopq.context import FitContext
 from autopq.data.history import panel_of, panel_state
 from autopq.data.panel import Floats, Panel, Windows
-from autopq.situation import situation
 from autopq.errors import ArtifactError
 from autopq.evaluation.grid import DENSE_LEVELS
 from autopq.forecast import Forecast
@@ -23,6 +22,7 @@ from autopq.quantiles import registry as quantile_models
 from autopq.quantiles.base import QuantileModel
 from autopq.search.candidates import predict
 from autopq.search.points import clip
+from autopq.situation import situation
 from autopq.task import TaskConfig
 
 DEFAULT_PATHS = 200

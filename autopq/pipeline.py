@@ -12,7 +12,6 @@ from autopq.context import FitContext
 from autopq.data.audit import AuditReport, audit
 from autopq.data.history import tail
 from autopq.data.panel import Panel
-from autopq.situation import history_rows
 from autopq.data.splits import Splits, fit_windows, split
 from autopq.data.table import read_table
 from autopq.energy import EnergyMeter, create_meter
@@ -30,6 +29,7 @@ from autopq.search.candidates import (
 )
 from autopq.search.cost import Workbench
 from autopq.search.points import PointFit, fit_out_of_fold, fit_points
+from autopq.situation import history_rows
 from autopq.task import TaskConfig
 
 

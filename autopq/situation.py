@@ -37,7 +37,9 @@ def stored_frame(stored: Panel, config: TaskConfig) -> pd.DataFrame:
     """The stored rows as a table in the layout the model was trained on."""
     columns: dict[str, object] = {
         config.item_id or "item_id": [
-            item for item, size in zip(stored.item_ids, stored.sizes, strict=True) for _ in range(size)
+            item
+            for item, size in zip(stored.item_ids, stored.sizes, strict=True)
+            for _ in range(size)
         ],
         config.timestamp or "timestamp": pd.DatetimeIndex(
             stored.time, tz="UTC" if stored.timezone is not None else None
@@ -48,9 +50,7 @@ def stored_frame(stored: Panel, config: TaskConfig) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def check_request(
-    model: Path, history: pd.DataFrame | None, future: pd.DataFrame | None
-) -> None:
+def check_request(model: Path, history: pd.DataFrame | None, future: pd.DataFrame | None) -> None:
     """Whether a saved model can forecast from these rows; reads no model code.
 
     Raises InputError naming every column and row that has to be mended.

@@ -67,7 +67,7 @@ def run(series: Series, data: Path, out: Path, preset: str, seed: int) -> dict[s
         "energy_wh": meter.total_mj / 3.6e6,
         "winner": winner.name,
         "seed": seed,
-        "machine": f"{platform.processor() or platform.machine()}, {multiprocessing.cpu_count()} cores",
+        "machine": f"{platform.machine()}, {multiprocessing.cpu_count()} cores",
     }
     np.savez_compressed(
         out / f"{series.name}__autopq-{preset}.npz",

@@ -26,9 +26,7 @@ def _stamps(start: np.datetime64, periods: int, freq: Frequency) -> Times:
     return np.asarray(index.to_numpy(), "datetime64[ns]")
 
 
-def _assemble(
-    template: Panel, parts: list[tuple[Times, int, Floats, Floats]]
-) -> Panel:
+def _assemble(template: Panel, parts: list[tuple[Times, int, Floats, Floats]]) -> Panel:
     """A panel with the template's items; a part is (time, length, target, covariates)."""
     sizes = np.array([len(time) for time, *_ in parts], np.int64)
     time = np.concatenate([part[0] for part in parts])

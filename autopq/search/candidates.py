@@ -146,7 +146,9 @@ def score(
         if model.fits_on_validation:
             quantiles = _cross_fitted(candidate, splits, config, context)
         else:
-            quantiles = predict(model, splits.validation, candidate.point.validation, config, context)
+            quantiles = predict(
+                model, splits.validation, candidate.point.validation, config, context
+            )
         candidate.validation = evaluate(splits.validation.target(), quantiles, DENSE_LEVELS)
         if len(splits.test):
             quantiles = predict(model, splits.test, candidate.point.test, config, context)

@@ -32,7 +32,6 @@ class TrialResult:
     """Filled in by the body of `Workbench.trial`; cost and error by the workbench."""
 
     score: float = float("nan")
-    training_method: str | None = None
     params: dict[str, Any] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     error: str | None = None
@@ -81,7 +80,7 @@ class Workbench:
         """Run the body as one trial. An error in it ends the trial, not the fit: it is kept on
         the result and reported; only a stop and an error outside `Exception` pass through."""
         self.check_stop()
-        result = TrialResult(training_method=training_method, params=dict(params))
+        result = TrialResult(params=dict(params))
         began = time.perf_counter()
         with self._meter.trial(
             name,
@@ -106,7 +105,7 @@ class Workbench:
                 energy_wh=result.cost.energy_wh,
                 forecaster=forecaster,
                 quantile_model=quantile_model,
-                training_method=result.training_method,
+                training_method=training_method,
                 error=result.error,
             )
         )

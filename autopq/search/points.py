@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from autopq.context import FitContext
-from autopq.data.panel import Floats, Windows
+from autopq.data.panel import Floats
 from autopq.data.splits import Splits, blocked_folds
 from autopq.errors import AutoPQError
 from autopq.forecasters import registry
@@ -64,15 +64,16 @@ def _fit_point(
     bench: Workbench,
 ) -> PointFit | None:
     params = effort.params.get(name, {})
-    with bench.trial(name, params, forecaster=name) as trial:
-        forecaster = registry.create(name, **params)
-        trial.training_method = forecaster.training_method
+    forecaster = registry.create(name, **params)
+    method = forecaster.training_method
+    with bench.trial(name, params, forecaster=name, training_method=method) as trial:
         forecaster.fit(splits.train, splits.validation, context)
         validation = clip(forecaster.predict(splits.validation), config)
+        test = clip(forecaster.predict(splits.test), config)
         trial.score = float(np.mean(np.abs(splits.validation.target() - validation)))
+    bench.advance(1, f"fitted {name}")
     if trial.error is not None:
         return None
-    test = clip(forecaster.predict(splits.test), config)
     return PointFit(name, forecaster, validation, test, trial.score, trial.cost)
 
 
@@ -86,19 +87,24 @@ def fit_out_of_fold(
 ) -> None:
     """Give `point` forecasts of its training windows, each from a fit on the other blocks of
     time with a horizon's gap purged around them."""
-    train: Windows = splits.train
+    train, params = splits.train, effort.params.get(point.name, {})
     forecasts = np.full((len(train), train.horizon), np.nan)
-    for number, (kept, held) in enumerate(blocked_folds(train, effort.folds, train.horizon)):
-        params = effort.params.get(point.name, {})
-        with bench.trial(f"{point.name}/fold{number + 1}", params, forecaster=point.name) as trial:
-            forecaster = registry.create(point.name, **params)
-            trial.training_method = forecaster.training_method
+    for number, (kept, held) in enumerate(blocked_folds(train, effort.folds, train.horizon), 1):
+        forecaster = registry.create(point.name, **params)
+        with bench.trial(
+            f"{point.name}/fold{number}",
+            params,
+            forecaster=point.name,
+            training_method=forecaster.training_method,
+        ) as trial:
             # The held-out block serves early stopping as well: it costs a little honesty and
             # saves a third split of an already short training part.
-            forecaster.fit(kept, held.windows, context)
-            forecasts[held.rows] = clip(forecaster.predict(held.windows), config)
-            trial.score = float(np.mean(np.abs(held.windows.target() - forecasts[held.rows])))
+            block = train.take(held)
+            forecaster.fit(train.take(kept), block, context)
+            forecasts[held] = clip(forecaster.predict(block), config)
+            trial.score = float(np.mean(np.abs(block.target() - forecasts[held])))
         point.out_of_fold_cost += trial.cost
+        bench.advance(1, f"fitted {point.name} without block {number}")
         if trial.error is not None:
             return
     point.out_of_fold = forecasts
