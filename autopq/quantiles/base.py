@@ -1,13 +1,16 @@
 """`QuantileModel`: turns point forecasts into distributions. The registry is in `registry.py`."""
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.forecasters.base import State
+
+if TYPE_CHECKING:
+    from autopq.quantiles.flow_cache import FlowCache
 
 NeedsPoint = Literal["none", "in_sample", "out_of_fold"]
 
@@ -39,6 +42,10 @@ class QuantileModel(ABC):
     def training_method(self) -> str | None:
         return None
 
+    def use(self, flows: "FlowCache") -> None:
+        """Take part in the sharing of trained flows; models without one ignore it."""
+        return None
+
     @abstractmethod
     def fit(
         self,
@@ -50,7 +57,11 @@ class QuantileModel(ABC):
     ) -> None:
         """Fit on complete windows. `train_points` are as `needs_point` asks (None for `none`);
         `validation_points` are honest forecasts from a forecaster that did not see those
-        targets."""
+        targets.
+
+        An empty `validation` means a refit: networks train as long as the previous `fit` of this
+        object found best, and what was learned from validation targets is kept.
+        """
 
     @abstractmethod
     def sample(

@@ -10,9 +10,7 @@ from autopq.evaluation.grid import empirical
 from autopq.forecasters.base import State
 from autopq.forecasters.scaling import SeriesScale
 from autopq.quantiles.base import NeedsPoint, QuantileModel
-
-# Windows of one series from which its own error size is believed rather than the pooled one.
-_ENOUGH_WINDOWS = 20
+from autopq.quantiles.error_scale import fit_error_scale
 
 
 class ResidualQuantiles(QuantileModel):
@@ -40,8 +38,11 @@ class ResidualQuantiles(QuantileModel):
     ) -> None:
         if validation_points is None:
             raise ValueError("residual quantiles need point forecasts of the validation windows")
+        if len(validation) == 0:
+            return
         errors = validation.target() - validation_points
-        self._scale = _error_scale(train, validation, errors)
+        target = SeriesScale.fit(train if len(train) else validation)
+        self._scale = fit_error_scale(target, validation, errors)
         _, scale = self._scale.of(validation.panel)
         errors = errors / scale[validation.series][:, None]
         errors = errors[np.isfinite(errors).all(axis=1)]
@@ -90,18 +91,3 @@ def _given(points: Floats | None) -> Floats:
     if points is None:
         raise ValueError("residual quantiles need point forecasts")
     return points
-
-
-def _error_scale(train: Windows, validation: Windows, errors: Floats) -> SeriesScale:
-    """The series' scale turned into its error size: the mean absolute validation error of series
-    with enough windows, the pooled share of the target's spread for others."""
-    target = SeriesScale.fit(train if len(train) else validation)
-    _, spread = target.of(validation.panel)
-    relative = np.abs(errors) / spread[validation.series][:, None]
-    pooled = max(float(np.nanmean(relative)), 1e-9)
-    sizes = dict(zip(target.item_ids, target.scale * pooled, strict=True))
-    for s, item in enumerate(validation.panel.item_ids):
-        own = np.abs(errors[validation.series == s])
-        if len(own) >= _ENOUGH_WINDOWS and item in sizes and np.nanmean(own) > 0:
-            sizes[item] = float(np.nanmean(own))
-    return SeriesScale(target.item_ids, target.center, np.array([*sizes.values()]))
