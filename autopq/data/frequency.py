@@ -1,55 +1,89 @@
 """The step of a series and the seasons that follow from it."""
 
+import re
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from autopq.errors import InputError, Issue
 
 _DAY = pd.Timedelta(days=1)
+_FIELD = "freq"
+_MEND = "Give `freq` (for example 'h', '15min', 'D', 'MS') or send a regular series."
+# Old spellings people still type, and what pandas calls them now.
+_OLD_ALIASES = {"H": "h", "T": "min", "S": "s", "M": "ME", "Q": "QE", "Y": "YE", "A": "YE"}
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+# Season lengths of steps that have no fixed length; a year has about 260 business days.
+_CALENDAR_SEASONS = {
+    "B": (5, 260),
+    "MS": (12,),
+    "ME": (12,),
+    "QS": (4,),
+    "QE": (4,),
+    "YS": (1,),
+    "YE": (1,),
+}
+_LEAST_SHARE = 0.5  # of the differences that must equal the commonest one
+
+Times = npt.NDArray[np.datetime64]
+Ints = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Frequency:
     """A regular step, as a pandas offset alias (`h`, `15min`, `D`, `W-SUN`, `MS`)."""
 
     alias: str
 
-    @property
-    def offset(self) -> pd.DateOffset:
+    @cached_property
+    def offset(self) -> pd.tseries.offsets.BaseOffset:
         return pd.tseries.frequencies.to_offset(self.alias)
 
-    @property
+    @cached_property
     def step(self) -> pd.Timedelta | None:
         """The fixed length of one step; None for calendar steps such as months."""
-        try:
-            return pd.Timedelta(self.offset.nanos, unit="ns") if self.is_fixed else None
-        except ValueError:
-            return None
+        if isinstance(self.offset, pd.offsets.Tick):
+            return pd.Timedelta(self.offset.nanos, unit="ns")
+        if isinstance(self.offset, pd.offsets.Day):
+            return self.offset.n * _DAY
+        if isinstance(self.offset, pd.offsets.Week):
+            return self.offset.n * 7 * _DAY
+        return None
 
     @property
     def is_fixed(self) -> bool:
-        return isinstance(self.offset, pd.tseries.offsets.Tick | pd.tseries.offsets.Day)
+        return self.step is not None
 
     @property
     def is_subdaily(self) -> bool:
         """Sub-daily series live on the time line (UTC); others on the calendar."""
-        return isinstance(self.offset, pd.tseries.offsets.Tick) and self.step < _DAY
+        return self.step is not None and self.step < _DAY
 
     @property
     def steps_per_day(self) -> int | None:
-        return round(_DAY / self.step) if self.is_subdaily else None
+        """Whole steps in a day, rounded; None from one day upwards."""
+        if self.step is None or not self.is_subdaily:
+            return None
+        return round(_DAY / self.step)
 
-    @property
+    @cached_property
     def seasons(self) -> tuple[int, ...]:
         """Season lengths in steps, shortest first: a day and a week below daily; a week and a
-        year for days; a year otherwise."""
-        if self.is_subdaily:
-            day = max(1, self.steps_per_day or 1)
-            return (day, 7 * day)
-        name = self.alias.split("-")[0].lstrip("0123456789")
-        return {"D": (7, 364), "B": (5, 260), "W": (52,), "MS": (12,), "ME": (12,), "M": (12,)}.get(
-            name, (4,) if name.startswith("Q") else (1,)
+        year of whole weeks for days; a year otherwise. (1,) where there is none."""
+        if self.steps_per_day is not None:
+            return (self.steps_per_day, 7 * self.steps_per_day)
+        count = self.offset.n
+        if self.step is not None:
+            days = round(self.step / _DAY)
+            lengths = [round(span / days) for span in (7, 364) if span % days == 0 and span > days]
+            return tuple(lengths) or (1,)
+        return tuple(
+            max(1, round(length / count))
+            for length in _CALENDAR_SEASONS[_calendar_name(self.offset)]
         )
 
     @property
@@ -57,20 +91,97 @@ class Frequency:
         """The shortest season, in steps."""
         return self.seasons[0]
 
+    def range(self, start: np.datetime64, count: int) -> Times:
+        """[count] stamps from `start`, which lies on the grid, at this step."""
+        if self.step is not None:
+            step = np.timedelta64(round(self.step / pd.Timedelta(microseconds=1)), "us")
+            stamps: Times = start.astype("datetime64[us]") + np.arange(count) * step
+            return stamps
+        dates = pd.date_range(pd.Timestamp(start), periods=count, freq=self.offset)
+        return dates.to_numpy().astype("datetime64[us]")
 
-def infer_frequency(times: pd.DatetimeIndex) -> Frequency:
-    """The step of sorted, distinct stamps: pandas' own inference, else the commonest difference.
 
-    Raises InputError when fewer than three stamps are given or no step dominates.
+def parse_frequency(alias: str) -> Frequency:
+    """The frequency of an alias a person typed.
+
+    Raises InputError when the step is unknown, not positive or of an unsupported kind.
     """
-    mend = "Give `freq` (for example 'h' or '15min') or send a regular series."
-    if len(times) < 3:
-        raise InputError(Issue("timestamp", "too few rows to find the frequency.", mend))
-    alias = pd.infer_freq(times)
-    if alias is None:
-        differences = pd.Series(times[1:] - times[:-1])
-        common = differences.mode().iloc[0]
-        if (differences == common).mean() < 0.5:
-            raise InputError(Issue("timestamp", "the rows follow no regular step.", mend))
-        alias = pd.tseries.frequencies.to_offset(common).freqstr
-    return Frequency(alias)
+    match = re.fullmatch(r"\s*(\d*)\s*([A-Za-z]+)(-[A-Za-z]+)?\s*", alias)
+    offset = None
+    if match:
+        count, name, anchor = match.groups(default="")
+        try:
+            offset = pd.tseries.frequencies.to_offset(
+                f"{count}{_OLD_ALIASES.get(name, name)}{anchor}"
+            )
+        except ValueError:
+            offset = None
+    if offset is None or offset.n < 1:
+        raise InputError(Issue(_FIELD, f"'{alias}' is not a known step.", _MEND))
+    frequency = Frequency(offset.freqstr)
+    if frequency.step is None and _calendar_name(offset) not in _CALENDAR_SEASONS:
+        raise InputError(Issue(_FIELD, f"the step '{alias}' is not supported.", _MEND))
+    if isinstance(offset, pd.offsets.Tick):
+        return frequency_of_step(pd.Timedelta(offset.nanos, unit="ns"))
+    return frequency
+
+
+def frequency_of_step(step: pd.Timedelta) -> Frequency:
+    """The frequency of a fixed step, in days where it is a multiple of one."""
+    if step % _DAY == pd.Timedelta(0):
+        days = step // _DAY
+        return Frequency("D" if days == 1 else f"{days}D")
+    return Frequency(pd.tseries.frequencies.to_offset(step).freqstr)
+
+
+def infer_frequency(times: Times | pd.DatetimeIndex, series: Ints | None = None) -> Frequency:
+    """The commonest step of stamps that rise within each series; gaps do not matter.
+
+    `series` [N] numbers the series of each stamp, one behind the other (one series by default).
+    Raises InputError when there are fewer than three stamps or no step dominates.
+    """
+    stamps = pd.DatetimeIndex(times).as_unit("us")
+    differences = np.diff(stamps.to_numpy())
+    if series is not None:
+        differences = differences[np.diff(series) == 0]
+    if len(differences) < 2:
+        raise InputError(Issue(_FIELD, "there are too few rows to find the step.", _MEND))
+    values, counts = np.unique(differences, return_counts=True)
+    common = pd.Timedelta(values[counts.argmax()])
+    if common >= pd.Timedelta(days=28) and (frequency := _monthly(stamps, common)):
+        return frequency
+    if common <= pd.Timedelta(0) or counts.max() / len(differences) < _LEAST_SHARE:
+        raise InputError(Issue(_FIELD, "the rows follow no regular step.", _MEND))
+    if common == _DAY and _is_business_daily(stamps):
+        return Frequency("B")
+    weekdays = stamps.day_of_week.unique()
+    if common == 7 * _DAY and len(weekdays) == 1:
+        return Frequency(f"W-{_WEEKDAYS[weekdays[0]]}")
+    return frequency_of_step(common)
+
+
+def _is_business_daily(stamps: pd.DatetimeIndex) -> bool:
+    weekdays = stamps.day_of_week
+    covers_weekends = stamps.max() - stamps.min() >= 7 * _DAY
+    return covers_weekends and bool((weekdays < 5).all()) and weekdays.nunique() == 5
+
+
+def _monthly(stamps: pd.DatetimeIndex, common: pd.Timedelta) -> Frequency | None:
+    """Months, quarters or years on the first or last day of a month; None otherwise."""
+    if (stamps.day == 1).all():
+        edge = "S"
+    elif stamps.is_month_end.all():
+        edge = "E"
+    else:
+        return None
+    months = round(common / pd.Timedelta(days=30.4369))
+    anchor = _MONTHS[stamps[0].month - 1]
+    if months == 3:
+        return Frequency(f"Q{edge}-{anchor}")
+    if months == 12:
+        return Frequency(f"Y{edge}-{anchor}")
+    return Frequency(f"M{edge}" if months == 1 else f"{months}M{edge}")
+
+
+def _calendar_name(offset: pd.tseries.offsets.BaseOffset) -> str:
+    return offset.freqstr.lstrip("0123456789").split("-")[0]

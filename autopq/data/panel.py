@@ -11,7 +11,6 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from autopq.data.frequency import Frequency
 
@@ -43,20 +42,42 @@ class Panel:
         there is one, else the last known value. Future rows stay NaN."""
         filled = self.target.copy()
         season = self.freq.season
-        for offset, length in zip(self.offsets, self.lengths, strict=True):
-            series = filled[offset : offset + length]
-            for i in np.flatnonzero(np.isnan(series)):
-                series[i] = series[i - season] if i >= season else series[i - 1] if i else np.nan
+        known = self.rows < self.lengths[self.series]
+        # Ascending, so that a value one season earlier is filled before it is needed.
+        for row in np.flatnonzero(np.isnan(filled) & known):
+            if self.rows[row] >= season:
+                filled[row] = filled[row - season]
+            elif self.rows[row] > 0:
+                filled[row] = filled[row - 1]
         return filled
 
     @cached_property
     def filled_covariates(self) -> Floats:
         """[N, F] covariates with gaps filled by the last known value; 0 before the first one."""
-        filled = np.zeros_like(self.covariates)
-        for offset, size in zip(self.offsets, self.sizes, strict=True):
-            rows = slice(offset, offset + size)
-            filled[rows] = pd.DataFrame(self.covariates[rows]).ffill().fillna(0.0).to_numpy()
-        return filled
+        gaps = np.isnan(self.covariates)
+        if not gaps.any():
+            return self.covariates
+        begin = self.offsets[self.series][:, None]
+        rows = np.arange(len(self.target))[:, None]
+        last = np.maximum.accumulate(np.where(gaps, -1, rows), axis=0)
+        values = np.take_along_axis(self.covariates, np.maximum(last, 0), axis=0)
+        return np.where(last >= begin, values, 0.0)
+
+    @cached_property
+    def series(self) -> Ints:
+        """[N] series of each row."""
+        return np.repeat(np.arange(len(self.sizes)), self.sizes)
+
+    @cached_property
+    def rows(self) -> Ints:
+        """[N] row within its series, from 0."""
+        rows: Ints = np.arange(len(self.target)) - self.offsets[self.series]
+        return rows
+
+    @cached_property
+    def known_before(self) -> Ints:
+        """[N + 1] how many rows before each flat row have a finite target."""
+        return np.append(0, np.cumsum(np.isfinite(self.target)))
 
     def windows(self, origins: Sequence[Ints], horizon: int) -> "Windows":
         """Windows at `origins[s]` (row within series s of the first target step)."""
@@ -87,13 +108,15 @@ class Windows:
     @property
     def start(self) -> Ints:
         """[n] flat row of the first step."""
-        return self.panel.offsets[self.series] + self.origin
+        start: Ints = self.panel.offsets[self.series] + self.origin
+        return start
 
     @property
     def steps(self) -> Ints:
         """[n, H] flat rows of the steps to forecast; clipped to the series' last row."""
         last = (self.panel.offsets + self.panel.sizes - 1)[self.series]
-        return np.minimum(self.start[:, None] + np.arange(self.horizon), last[:, None])
+        steps: Ints = np.minimum(self.start[:, None] + np.arange(self.horizon), last[:, None])
+        return steps
 
     def lagged(self, lags: Ints) -> Floats:
         """[n, H, len(lags)] filled target `lags` rows before each step. Values not yet known at
@@ -108,11 +131,13 @@ class Windows:
         """[n, L] filled target before the origin, oldest first; before the series' start its
         first value is repeated."""
         back = np.maximum(self.origin[:, None] + np.arange(-length, 0), 0)
-        return self.panel.filled[self.panel.offsets[self.series][:, None] + back]
+        history: Floats = self.panel.filled[self.panel.offsets[self.series][:, None] + back]
+        return history
 
     def future_covariates(self) -> Floats:
         """[n, H, F] filled known covariates of the steps to forecast."""
-        return self.panel.filled_covariates[self.steps]
+        covariates: Floats = self.panel.filled_covariates[self.steps]
+        return covariates
 
     def target(self) -> Floats:
         """[n, H] true values; NaN where missing or not yet known."""
@@ -124,4 +149,9 @@ class Windows:
     def complete(self) -> npt.NDArray[np.bool_]:
         """[n] whether every target of the window is known: only these can be trained on or
         scored."""
-        return np.isfinite(self.target()).all(axis=1)
+        inside = self.origin + self.horizon <= self.panel.lengths[self.series]
+        start = np.where(inside, self.start, 0)
+        end = start + np.where(inside, self.horizon, 0)
+        known = self.panel.known_before[end] - self.panel.known_before[start]
+        complete: npt.NDArray[np.bool_] = inside & (known == self.horizon)
+        return complete

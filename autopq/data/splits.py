@@ -1,0 +1,158 @@
+"""Chronological splits, thinned origins, and blocked folds.
+
+Test is the last part of every series, validation the last part of the rest:
+`i_test = int(n - n * test_fraction)`, `i_val = int(i_test - i_test * validation_fraction)`.
+A window belongs to the part that holds its whole horizon; its history may reach back into earlier
+parts. Windows with a missing target are left out.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from autopq.data.frequency import Frequency
+from autopq.data.panel import Ints, Panel, Windows
+from autopq.task import TaskConfig
+
+Mask = npt.NDArray[np.bool_]
+
+_GOLDEN = (np.sqrt(5) - 1) / 2
+_SEASONS_BEFORE_FIRST = 2  # history the first window should see, in seasons ...
+_LARGEST_SHARE_BEFORE_FIRST = 0.25  # ... unless that takes more than this share of the rows
+
+
+@dataclass(frozen=True)
+class Splits:
+    """The three parts as windows, and where they meet.
+
+    `i_val` and `i_test` [S] are the first rows of validation and test within each series.
+    """
+
+    train: Windows
+    validation: Windows
+    test: Windows  # empty when `test_fraction` is 0
+    i_val: Ints
+    i_test: Ints
+
+
+def split(
+    panel: Panel,
+    config: TaskConfig,
+    *,
+    train_windows: int | None = None,
+    validation_windows: int | None = None,
+    test_windows: int | None = None,
+) -> Splits:
+    """Training, validation and test windows of a panel; each part holds at most as many windows
+    as asked for, spread over its whole span and over all steps of the day (see `thinned`)."""
+    horizon = config.horizon
+    i_test, i_val = boundaries(panel.lengths, config)
+    first = first_origins(i_val, panel.freq)
+    train = _windows(panel, first, i_val, horizon, train_windows)
+    validation = _windows(panel, np.maximum(i_val, 1), i_test, horizon, validation_windows)
+    end = panel.lengths if config.test_fraction > 0 else i_test
+    test = _windows(panel, np.maximum(i_test, 1), end, horizon, test_windows)
+    return Splits(train, validation, test, i_val, i_test)
+
+
+def boundaries(lengths: Ints, config: TaskConfig) -> tuple[Ints, Ints]:
+    """[S] first test row and [S] first validation row of series with `lengths` rows."""
+    i_test = (lengths - lengths * config.test_fraction).astype(np.int64)
+    i_val = (i_test - i_test * config.validation_fraction).astype(np.int64)
+    return i_test, i_val
+
+
+def first_origins(rows: Ints, freq: Frequency) -> Ints:
+    """[S] first row to forecast: two seasons in, or a quarter of `rows` where that is less."""
+    quarter = (rows * _LARGEST_SHARE_BEFORE_FIRST).astype(np.int64)
+    return np.maximum(1, np.minimum(_SEASONS_BEFORE_FIRST * freq.season, quarter))
+
+
+def required_rows(config: TaskConfig, freq: Frequency) -> int:
+    """The fewest rows of a series that give every part at least one window."""
+    rows = 2 * config.horizon + 1
+    while not _has_all_parts(rows, config, freq):
+        rows += 1
+    return rows
+
+
+def _has_all_parts(rows: int, config: TaskConfig, freq: Frequency) -> bool:
+    lengths = np.array([rows])
+    i_test, i_val = boundaries(lengths, config)
+    room = [i_val - first_origins(i_val, freq), i_test - i_val]
+    if config.test_fraction > 0:
+        room.append(lengths - i_test)
+    return all(part[0] >= config.horizon for part in room)
+
+
+def fit_windows(panel: Panel, horizon: int, max_windows: int | None = None) -> Windows:
+    """Windows over all rows with known targets, for the final fit."""
+    first = first_origins(panel.lengths, panel.freq)
+    return _windows(panel, first, panel.lengths, horizon, max_windows)
+
+
+def thinned(first: int, last: int, share: float, day: int) -> Ints:
+    """About `share` of the origins `first`..`last`, ascending, `last` always among them.
+
+    Every step of the day (of `day` steps) is thinned by itself to evenly spaced days, shifted from
+    one step to the next by the golden ratio: all hours are met equally often, and no day gets
+    more windows than another. A plain stride of 24 would keep one hour alone.
+    """
+    back = np.arange(max(0, last - first + 1))
+    if share < 1:
+        back = back[(back // day * share + back % day * _GOLDEN) % 1 < share]
+    origins: Ints = last - back[::-1]
+    return origins
+
+
+def blocked_folds(windows: Windows, k: int, gap: int) -> list[tuple[Mask, Mask]]:
+    """`k` pairs of masks (kept, held): each window is held in exactly one fold.
+
+    Held windows are contiguous in time over all series. Kept windows share no target row with
+    them, nor with the `gap` steps on either side.
+    """
+    step = _step_numbers(windows)
+    k = max(1, min(k, len(np.unique(step))))
+    order = np.argsort(step, kind="stable")
+    edges = step[order[(np.arange(1, k) * len(order)) // k]] if k > 1 else np.empty(0, np.int64)
+    fold = np.searchsorted(edges, step, side="right")
+    folds = []
+    for number in np.unique(fold):
+        held = fold == number
+        reach = windows.horizon + gap
+        near = (step > step[held].min() - reach) & (step < step[held].max() + reach)
+        folds.append((~near, held))
+    return folds
+
+
+def _step_numbers(windows: Windows) -> Ints:
+    """[n] position of each origin on a time line that all series share, in steps."""
+    panel = windows.panel
+    time = panel.time[windows.start]
+    if len(time) == 0:
+        return np.empty(0, np.int64)
+    step = panel.freq.step
+    if step is None:
+        return np.searchsorted(np.unique(panel.time), time).astype(np.int64)
+    numbers: Ints = ((time - time.min()) // step.to_timedelta64()).astype(np.int64)
+    return numbers
+
+
+def _windows(
+    panel: Panel, first: Ints, end: Ints, horizon: int, max_windows: int | None
+) -> Windows:
+    """Complete windows with origin >= `first` and last step before `end`, at most `max_windows`
+    of all series together. The newest origin of every series is kept."""
+    last = end - horizon
+    count = int(np.maximum(0, last - first + 1).sum())
+    share = 1.0 if max_windows is None else max_windows / max(1, count)
+    day = panel.freq.season
+    origins = [thinned(int(a), int(b), share, day) for a, b in zip(first, last, strict=True)]
+    windows = panel.windows(origins, horizon)
+    windows = windows.take(windows.complete())
+    if max_windows is not None and len(windows) > max_windows:
+        # Rounding, or so many short series that their newest windows alone are too many.
+        spread = np.linspace(0, len(windows) - 1, max_windows)
+        windows = windows.take(np.ceil(spread).astype(np.int64))
+    return windows
