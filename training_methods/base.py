@@ -127,15 +127,17 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Replacement:
-    """`new` takes the place of `old` in the optimiser.
+    """`new` takes the place of `old` in the optimiser; the two may be the same parameter.
 
-    `map_state` turns each optimiser state tensor of the old parameter's shape (moments, momentum)
-    into one of the new parameter's shape; without it these start from zero. Step counts stay.
+    `map_state` turns what the optimiser keeps of gradients (momentum) in the old parameter's shape
+    into the new one's, `map_square` what it keeps of their squares. Without `map_state` the
+    optimiser starts afresh with the new parameter, its step count too.
     """
 
     old: nn.Parameter
     new: nn.Parameter
     map_state: Callable[[Tensor], Tensor] | None = None
+    map_square: Callable[[Tensor], Tensor] | None = None
 
 
 @dataclass(frozen=True)

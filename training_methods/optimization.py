@@ -13,6 +13,7 @@ OptimizerName = Literal["adam", "adamw", "sgd"]
 ScheduleName = Literal["constant", "cosine", "halve"]
 OPTIMIZERS: tuple[str, ...] = get_args(OptimizerName)
 SCHEDULES: tuple[str, ...] = get_args(ScheduleName)
+_SQUARES = {"exp_avg_sq", "max_exp_avg_sq"}
 
 
 def create_optimizer(
@@ -65,21 +66,22 @@ def swap_parameters(optimizer: Optimizer, replaced: tuple[Replacement, ...]) -> 
                 continue
             group["params"][position] = change.new
             state = optimizer.state.pop(change.old, None)
-            if state:
+            if state and change.map_state is not None:
                 optimizer.state[change.new] = {
-                    key: _mapped(value, change) for key, value in state.items()
+                    key: _mapped(key, value, change) for key, value in state.items()
                 }
             change.old.grad = None
     if by_identity:
         raise ValueError("a replaced parameter was not held by the optimiser")
 
 
-def _mapped(value: object, change: Replacement) -> object:
+def _mapped(key: str, value: object, change: Replacement) -> object:
     if not isinstance(value, Tensor) or value.shape != change.old.shape or value.ndim == 0:
         return value
-    if change.map_state is None:
+    mapping = change.map_square if key in _SQUARES else change.map_state
+    if mapping is None:
         return torch.zeros_like(change.new)
-    mapped = change.map_state(value).detach().clone().contiguous()
+    mapped = mapping(value).detach().clone().contiguous()
     if mapped.shape != change.new.shape:
         raise ValueError(
             f"optimiser state of shape {tuple(mapped.shape)} for a parameter of shape "
