@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from autopq.data.stamps import looks_like_stamps
+from autopq.data.stamps import share_of_stamps
 from autopq.errors import Issue
 from autopq.task import TaskConfig
 
@@ -23,6 +23,7 @@ ITEM_ID_NAMES = ("item_id", "unique_id", "series_id", "id", "series")
 TARGET_ALIASES = ("y", "value")
 _DEFAULT_TARGET = "target"
 _SAMPLE_ROWS = 100
+_FEW_WRONG = 0.5  # share of stamps from which a column with the right name is one of stamps
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +38,13 @@ class Columns:
 
 
 def find_timestamp(table: pd.DataFrame) -> str | None:
-    """The first column with a usual name for time, else the first that holds time stamps."""
-    for name in _by_usual_name(table, TIMESTAMP_NAMES):
-        if looks_like_stamps(table[name].head(_SAMPLE_ROWS)):
-            return name
-    for column in table.columns:
-        if looks_like_stamps(table[column].head(_SAMPLE_ROWS)):
-            return str(column)
-    return None
+    """The column with a usual name for time that holds stamps, else the first column of nothing
+    but stamps, else one with such a name whatever it holds: then its rows can be named."""
+    usual = _by_usual_name(table, TIMESTAMP_NAMES)
+    share = {name: share_of_stamps(table[name].head(_SAMPLE_ROWS)) for name in table.columns}
+    by_name = [name for name in usual if share[name] > _FEW_WRONG]
+    by_content = [str(name) for name in table.columns if share[name] == 1]
+    return next(iter([*by_name, *by_content, *usual]), None)
 
 
 def find_item_id(table: pd.DataFrame) -> str | None:

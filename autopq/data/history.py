@@ -9,21 +9,9 @@ import pandas as pd
 
 from autopq.data.frequency import Frequency
 from autopq.data.panel import Floats, Ints, Panel, Times
+from autopq.data.zones import to_local
 from autopq.errors import InputError, Issue
 from autopq.state import State
-
-
-def wall_clock(time: Times, timezone: str | None) -> Times:
-    """Stamps as local clocks show them; unchanged when no time zone is known."""
-    if timezone is None:
-        return time
-    local = pd.DatetimeIndex(time, tz="UTC").tz_convert(timezone).tz_localize(None)
-    return np.asarray(local.to_numpy(), "datetime64[ns]")
-
-
-def _stamps(start: np.datetime64, periods: int, freq: Frequency) -> Times:
-    index = pd.date_range(pd.Timestamp(start), periods=periods, freq=freq.alias)
-    return np.asarray(index.to_numpy(), "datetime64[ns]")
 
 
 def _assemble(template: Panel, parts: list[tuple[Times, int, Floats, Floats]]) -> Panel:
@@ -36,7 +24,7 @@ def _assemble(template: Panel, parts: list[tuple[Times, int, Floats, Floats]]) -
         lengths=np.array([part[1] for part in parts], np.int64),
         sizes=sizes,
         time=time,
-        local_time=wall_clock(time, template.timezone),
+        local_time=_wall_clock(time, template.timezone),
         target=np.concatenate([part[2] for part in parts]),
         covariates=np.concatenate([part[3] for part in parts]),
         covariate_names=template.covariate_names,
@@ -66,7 +54,7 @@ def extend(panel: Panel, horizon: int) -> Panel:
         own = slice(offset, offset + size)
         parts.append(
             (
-                _stamps(panel.time[offset], rows, panel.freq),
+                panel.freq.range(panel.time[offset], rows),
                 int(length),
                 _padded(panel.target[own], rows),
                 _padded(panel.covariates[own], rows),
@@ -130,7 +118,7 @@ def _merge(
     start = min(old[0][0], new[0][0])
     end = max(old[0][-1], new[0][-1])
     index = pd.date_range(pd.Timestamp(start), pd.Timestamp(end), freq=freq.alias)
-    time = np.asarray(index.to_numpy(), "datetime64[ns]")
+    time = np.asarray(index.to_numpy(), "datetime64[us]")
     at_old, at_new = np.searchsorted(time, old[0][0]), np.searchsorted(time, new[0][0])
     if at_new > at_old + old[1] + freq.season:
         return new
@@ -159,7 +147,7 @@ def panel_state(panel: Panel) -> State:
     arrays = {
         "lengths": panel.lengths,
         "sizes": panel.sizes,
-        "time": panel.time.astype("datetime64[ns]").view(np.int64),
+        "time": panel.time.astype("datetime64[us]").view(np.int64),
         "target": panel.target,
         "covariates": panel.covariates,
     }
@@ -176,17 +164,21 @@ def panel_of(state: State) -> Panel:
     """Rebuild what `panel_state` took apart."""
     arrays, meta = state.arrays, state.meta
     sizes: Ints = np.asarray(arrays["sizes"], np.int64)
-    time: Times = np.asarray(arrays["time"], np.int64).view("datetime64[ns]")
+    time: Times = np.asarray(arrays["time"], np.int64).view("datetime64[us]")
     return Panel(
         item_ids=tuple(meta["item_ids"]),
         offsets=np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64),
         lengths=np.asarray(arrays["lengths"], np.int64),
         sizes=sizes,
         time=time,
-        local_time=wall_clock(time, meta["timezone"]),
+        local_time=_wall_clock(time, meta["timezone"]),
         target=np.asarray(arrays["target"], np.float64),
         covariates=np.asarray(arrays["covariates"], np.float64),
         covariate_names=tuple(meta["covariate_names"]),
         freq=Frequency(meta["freq"]),
         timezone=meta["timezone"],
     )
+
+
+def _wall_clock(time: Times, timezone: str | None) -> Times:
+    return time if timezone is None else to_local(time, timezone)

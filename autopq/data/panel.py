@@ -40,28 +40,26 @@ class Panel:
     def filled(self) -> Floats:
         """[N] target with gaps filled from the past alone: the value one season earlier where
         there is one, else the last known value. Future rows stay NaN."""
-        filled = self.target.copy()
+        past = self.rows < self.lengths[self.series]
+        if not (np.isnan(self.target) & past).any():
+            return self.target
         season = self.freq.season
-        known = self.rows < self.lengths[self.series]
-        # Ascending, so that a value one season earlier is filled before it is needed.
-        for row in np.flatnonzero(np.isnan(filled) & known):
-            if self.rows[row] >= season:
-                filled[row] = filled[row - season]
-            elif self.rows[row] > 0:
-                filled[row] = filled[row - 1]
-        return filled
+        early = self.rows < season
+        filled = self.target.copy()
+        filled[early] = _carried(self.target[early], self.series[early])
+        # Behind each other, the rows of one series at one place in the season.
+        order = np.lexsort((self.rows, self.rows % season, self.series))
+        group = self.series[order] * season + self.rows[order] % season
+        filled[order] = _carried(filled[order], group)
+        return np.where(past, filled, np.nan)
 
     @cached_property
     def filled_covariates(self) -> Floats:
         """[N, F] covariates with gaps filled by the last known value; 0 before the first one."""
-        gaps = np.isnan(self.covariates)
-        if not gaps.any():
+        if not np.isnan(self.covariates).any():
             return self.covariates
-        begin = self.offsets[self.series][:, None]
-        rows = np.arange(len(self.target))[:, None]
-        last = np.maximum.accumulate(np.where(gaps, -1, rows), axis=0)
-        values = np.take_along_axis(self.covariates, np.maximum(last, 0), axis=0)
-        return np.where(last >= begin, values, 0.0)
+        filled = np.apply_along_axis(_carried, 0, self.covariates, self.series)
+        return np.nan_to_num(filled, copy=False, nan=0.0)
 
     @cached_property
     def series(self) -> Ints:
@@ -155,3 +153,12 @@ class Windows:
         known = self.panel.known_before[end] - self.panel.known_before[start]
         complete: npt.NDArray[np.bool_] = inside & (known == self.horizon)
         return complete
+
+
+def _carried(values: Floats, group: Ints) -> Floats:
+    """[N] with each NaN replaced by the last number before it in its group, if there is one.
+    Rows of a group lie together."""
+    rows = np.arange(len(values))
+    last = np.maximum.accumulate(np.where(np.isnan(values), -1, rows))
+    usable = (last >= 0) & (group[last] == group)
+    return np.where(usable, values[last], values)

@@ -101,7 +101,7 @@ def thinned(first: int, last: int, share: float, day: int) -> Ints:
     """
     back = np.arange(max(0, last - first + 1))
     if share < 1:
-        back = back[(back // day * share + back % day * _GOLDEN) % 1 < share]
+        back = back[((back // day + 0.5) * share + back % day * _GOLDEN) % 1 < share]
     origins: Ints = last - back[::-1]
     return origins
 

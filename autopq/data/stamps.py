@@ -32,13 +32,17 @@ class Stamps:
     zone: str | None
 
 
-def looks_like_stamps(values: pd.Series) -> bool:
-    """Whether every given value is a time stamp (numbers are not)."""
+def share_of_stamps(values: pd.Series) -> float:
+    """The share of the given values that are time stamps; numbers are none."""
     values = values.dropna()
-    if len(values) == 0:
-        return False
-    stamps, issue = parse_stamps(values, "")
-    return stamps is not None and issue is None
+    if len(values) == 0 or pd.api.types.is_numeric_dtype(values.dtype):
+        return 0.0
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return 1.0
+    text = values.astype("str").str.strip()
+    timed = text.str.contains(_TIME_WITH_OFFSET)
+    text = text.where(~timed, text.str.replace(_OFFSET, "", regex=True))
+    return float((~np.isnat(_wall(text))).mean())
 
 
 def parse_stamps(values: pd.Series, field: str) -> tuple[Stamps | None, Issue | None]:

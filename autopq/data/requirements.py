@@ -1,0 +1,102 @@
+"""What a task asks of a table: one step, enough rows, covariates for the whole horizon."""
+
+import numpy as np
+import pandas as pd
+
+from autopq.data.columns import Columns
+from autopq.data.frequency import Frequency, infer_frequency
+from autopq.data.grid import Grid
+from autopq.data.rows import Rows
+from autopq.data.splits import required_rows, split
+from autopq.errors import InputError, Issue
+from autopq.task import TaskConfig
+
+_MOST_NAMED = 5  # findings of one kind named one by one
+
+
+def settle_frequency(rows: Rows, given: Frequency | None, field: str) -> Frequency:
+    """The given or the commonest step; raises InputError for series that keep another one."""
+    freq = given or infer_frequency(rows.time, rows.series)
+    if freq.step is None:
+        return freq
+    step = freq.step.to_timedelta64()
+    within = np.diff(rows.series) == 0
+    steps = pd.DataFrame({"series": rows.series[1:][within], "step": np.diff(rows.time)[within]})
+    counts = steps.value_counts().reset_index()
+    usual = counts.drop_duplicates("series").sort_values("series")
+    odd = usual[(usual["step"] != step) & (usual["count"] >= 2)]
+    if given is not None and len(odd) and len(odd) == len(usual):
+        raise InputError(
+            Issue(
+                "freq",
+                f"the rows are {odd['step'].iloc[0]} apart, not '{freq.alias}'.",
+                "Correct `freq` or leave it out.",
+            )
+        )
+    if len(odd):
+        first_rows = np.searchsorted(rows.series, odd["series"].to_numpy())
+        raise InputError(
+            [
+                Issue(
+                    field,
+                    f"the rows of series '{rows.item_ids[number]}' are {apart} apart, those of "
+                    f"the others '{freq.alias}'.",
+                    "Bring all series to one step, or fit them apart.",
+                    int(rows.number[row]),
+                )
+                for number, apart, row in zip(odd["series"], odd["step"], first_rows, strict=True)
+            ][:_MOST_NAMED]
+        )
+    return freq
+
+
+def too_little(grid: Grid, config: TaskConfig, columns: Columns) -> list[Issue]:
+    """Findings where no series can take part in every split, for want of rows or of values."""
+    panel = grid.panel
+    needed = required_rows(config, panel.freq)
+    longest = int(panel.lengths.max())
+    if longest < needed:
+        return [
+            Issue(
+                columns.target or config.target,
+                f"the longest series has {longest} rows, but a horizon of {config.horizon} with "
+                f"these splits needs {needed}.",
+                "Send a longer history, or choose a shorter horizon or a smaller `test_fraction`.",
+            )
+        ]
+    splits = split(panel, config)
+    parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
+    if config.test_fraction == 0:
+        del parts["test"]
+    return [
+        Issue(
+            columns.target or config.target,
+            f"missing values leave no complete window of {config.horizon} steps for {name}.",
+            "Fill the gaps where the values can be known, or choose a shorter horizon.",
+        )
+        for name, windows in parts.items()
+        if len(windows) == 0
+    ]
+
+
+def missing_future(grid: Grid, config: TaskConfig, prefix: str) -> list[Issue]:
+    """Findings where a known covariate is not given for the whole horizon of a series; `prefix`
+    goes before its name."""
+    panel, issues = grid.panel, []
+    start = panel.offsets + panel.lengths
+    ahead = start[:, None] + np.arange(config.horizon)  # [S, H] flat rows to forecast
+    absent = np.isnan(panel.covariates[ahead])  # [S, H, F]
+    for number, name in enumerate(panel.covariate_names):
+        for series in np.flatnonzero(absent[:, :, number].any(axis=1))[:_MOST_NAMED]:
+            steps = absent[series, :, number]
+            first = pd.Timestamp(panel.local_time[ahead[series, np.argmax(steps)]])
+            of = f" of series '{panel.item_ids[series]}'" if len(panel.item_ids) > 1 else ""
+            issues.append(
+                Issue(
+                    f"{prefix}{name}",
+                    f"is missing for {int(steps.sum())} of the {config.horizon} steps to "
+                    f"forecast{of}, the first at {first}.",
+                    "Send this covariate for every step of the horizon.",
+                )
+            )
+    return issues
