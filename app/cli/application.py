@@ -1,0 +1,299 @@
+"""Commands of `autopq`. Exit codes: 0 done, 1 refused by the service, 2 wrong usage,
+3 the job failed or was cancelled, 4 the service cannot be reached, 130 interrupted."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+
+from app.cli import output
+from app.client import DEFAULT_URL, Client, NoModelError, ProblemError, UnreachableError
+from app.jobs.schemas import Job
+
+app = typer.Typer(
+    help="Probabilistic forecasts, and the electricity they took.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+EXIT_REFUSED, EXIT_USAGE, EXIT_NO_MODEL, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
+
+Url = Annotated[str, typer.Option(envvar="AUTOPQ_URL", help="Address of the service.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job.")]
+
+
+class Preset(StrEnum):
+    fast = "fast"
+    default = "default"
+
+
+class Grouping(StrEnum):
+    day = "day"
+    forecaster = "forecaster"
+    training_method = "training_method"
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+@contextmanager
+def _connected(url: str) -> Iterator[Client]:
+    """A client whose errors become a message and an exit code."""
+    try:
+        with Client(url) as client:
+            yield client
+    except ProblemError as error:
+        output.show_problem(error)
+        raise typer.Exit(EXIT_REFUSED) from error
+    except NoModelError as error:
+        output.note(str(error))
+        raise typer.Exit(EXIT_NO_MODEL) from error
+    except UnreachableError as error:
+        output.note(f"{error}\nIs the service running? Start it with: autopq serve")
+        raise typer.Exit(EXIT_UNREACHABLE) from error
+    except OSError as error:
+        output.note(f"{error.filename or 'file'}: {error.strerror or error}")
+        raise typer.Exit(EXIT_USAGE) from error
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Folder of the database and all files.")
+    ] = None,
+) -> None:
+    """Start the service. Settings not given here come from AUTOPQ_* variables."""
+    from app.__main__ import serve as run_service
+    from app.settings import Settings
+
+    run_service(Settings.model_validate(_given(host=host, port=port, data_dir=data_dir)))
+
+
+@app.command()
+def submit(
+    file: Annotated[Path, typer.Argument(help="CSV, Parquet or Arrow stream file.")],
+    target: Annotated[str, typer.Option(help="Column to forecast.")],
+    horizon: Annotated[
+        int | None, typer.Option(help="Steps to forecast; 24 when not given.")
+    ] = None,
+    known_covariates: Annotated[
+        list[str] | None,
+        typer.Option(help="Columns known for the future as well; repeat or separate by commas."),
+    ] = None,
+    timestamp: Annotated[str | None, typer.Option(help="Time column, if not recognised.")] = None,
+    item_id: Annotated[str | None, typer.Option(help="Series column, if not recognised.")] = None,
+    freq: Annotated[str | None, typer.Option(help="Step such as h or 15min.")] = None,
+    timezone: Annotated[str | None, typer.Option(help="Zone such as Europe/Berlin.")] = None,
+    lower: Annotated[float | None, typer.Option(help="Lowest possible value.")] = None,
+    upper: Annotated[float | None, typer.Option(help="Highest possible value.")] = None,
+    preset: Annotated[Preset | None, typer.Option(help="How hard to try.")] = None,
+    forecasters: Annotated[
+        list[str] | None, typer.Option(help="Point forecasters to try, like --known-covariates.")
+    ] = None,
+    quantile_models: Annotated[
+        list[str] | None, typer.Option(help="Quantile models to try, like --known-covariates.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same result.")] = None,
+    wait: Annotated[bool, typer.Option(help="Follow the job to its end.")] = True,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Upload a table and fit a probabilistic forecast of one column."""
+    config = _given(
+        target=target,
+        horizon=horizon,
+        known_covariates=_split(known_covariates),
+        timestamp=timestamp,
+        item_id=item_id,
+        freq=freq,
+        timezone=timezone,
+        lower=lower,
+        upper=upper,
+        preset=preset,
+        forecasters=_split(forecasters),
+        quantile_models=_split(quantile_models),
+        seed=seed,
+    )
+    with _connected(url) as client:
+        dataset = client.upload_dataset(file)
+        output.note(f"dataset {dataset.id}: {dataset.rows} rows")
+        job = client.submit_job(dataset.id, config)
+        output.note(f"job {job.id}")
+        if wait:
+            job = _follow(client, job)
+        if as_json:
+            output.write_json(job)
+        else:
+            output.out().print(output.job_table(job))
+        if wait and job.model_id is None:
+            raise NoModelError(job)
+
+
+@app.command()
+def status(
+    job_id: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Id of a job.")] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the job to its end.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Most jobs listed.")] = 20,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Show one job, or the latest ones."""
+    with _connected(url) as client:
+        if job_id is None:
+            jobs = client.jobs(limit=limit).items
+            if as_json:
+                output.write_json([job.model_dump(mode="json", by_alias=True) for job in jobs])
+            else:
+                output.out().print(output.jobs_table(jobs))
+            return
+        job = client.job(job_id)
+        if wait:
+            job = _follow(client, job)
+        if as_json:
+            output.write_json(job)
+        else:
+            output.out().print(output.job_table(job))
+
+
+@app.command()
+def cancel(job_id: JobId, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """End a queued or running job."""
+    with _connected(url) as client:
+        job = client.cancel(job_id)
+        if as_json:
+            output.write_json(job)
+        else:
+            output.out().print(f"job {job.id}: {job.state}", markup=False)
+
+
+@app.command()
+def leaderboard(job_id: JobId, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Compare every candidate of a job: scores, seconds and watt-hours."""
+    with _connected(url) as client:
+        board = client.leaderboard(job_id)
+        if as_json:
+            output.write_json(board)
+        else:
+            output.out().print(output.leaderboard_table(board.rows))
+
+
+@app.command()
+def forecast(
+    job_or_model: Annotated[str, typer.Argument(metavar="JOB|MODEL")],
+    history: Annotated[
+        Path | None, typer.Option(help="Latest known rows; else the end of the training data.")
+    ] = None,
+    future_covariates: Annotated[
+        Path | None, typer.Option(help="Known covariates of the steps to forecast.")
+    ] = None,
+    quantile_levels: Annotated[
+        str | None, typer.Option(help="Levels such as 0.1,0.5,0.9; the job's by default.")
+    ] = None,
+    output_file: Annotated[
+        Path | None, typer.Option("--output", help="File to write: .csv or .parquet.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Forecast with a fitted model; no training. Prints CSV unless told otherwise."""
+    if output_file is not None and output_file.suffix.lower() not in {".csv", ".parquet"}:
+        raise typer.BadParameter("must end in .csv or .parquet", param_hint="--output")
+    levels = _levels(quantile_levels)
+    with _connected(url) as client:
+        table = client.forecast(_model_of(client, job_or_model), history, future_covariates, levels)
+        if output_file is not None:
+            _write(table, output_file)
+            output.note(f"{len(table)} rows written to {output_file}")
+        elif as_json:
+            sys.stdout.write(table.to_json(orient="records", date_format="iso", indent=2) + "\n")
+        else:
+            sys.stdout.write(table.to_csv(index=False))
+
+
+@app.command()
+def energy(
+    job_id: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Id of a job.")] = None,
+    trials: Annotated[bool, typer.Option("--trials", help="Break phases down by trial.")] = False,
+    group_by: Annotated[Grouping, typer.Option(help="Of all jobs, without JOB.")] = Grouping.day,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a job took, or all jobs and forecasts together."""
+    with _connected(url) as client:
+        if job_id is not None:
+            report = client.energy(job_id)
+            if as_json:
+                output.write_json(report)
+            elif trials:
+                by_trial = [
+                    (f"{part.phase}: {part.trial or '-'}", part) for part in report.by_trial
+                ]
+                output.show_energy("trial", by_trial, report.total)
+            else:
+                by_phase = [(part.phase, part) for part in report.by_phase]
+                output.show_energy("phase", by_phase, report.total)
+            return
+        summary = client.energy_summary(group_by.value)
+        if as_json:
+            output.write_json(summary)
+        else:
+            groups = [(group.key or "-", group) for group in summary.groups]
+            output.show_energy(group_by.value, groups, summary.total)
+
+
+def _follow(client: Client, job: Job) -> Job:
+    """Wait for the job's end. Ctrl-C leaves the job running."""
+    try:
+        with output.progress_of_job() as on_progress:
+            return client.wait(job.id, on_progress)
+    except KeyboardInterrupt:
+        output.note(f"The job goes on. Follow it with: autopq status {job.id} --wait")
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+
+
+def _model_of(client: Client, job_or_model: str) -> str:
+    if not job_or_model.startswith("job_"):
+        return job_or_model
+    job = client.job(job_or_model)
+    if job.model_id is None:
+        raise NoModelError(job)
+    return job.model_id
+
+
+def _given(**settings: Any) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _split(values: list[str] | None) -> list[str] | None:
+    """Names given one by one or separated by commas."""
+    names = [name.strip() for value in values or [] for name in value.split(",")]
+    return [name for name in names if name] or None
+
+
+def _levels(text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"'{text}' is no list of numbers such as 0.1,0.5,0.9", param_hint="--quantile-levels"
+        ) from error
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    if path.suffix.lower() == ".parquet":
+        table.to_parquet(path, index=False)
+    else:
+        table.to_csv(path, index=False)

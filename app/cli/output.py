@@ -1,0 +1,207 @@
+"""What people and scripts see: data on stdout, everything else on stderr."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from app.client import ProblemError
+from app.energy.schemas import Figures
+from app.jobs.schemas import Job
+
+# Columns of a pipe are not those of a terminal: rows must not be folded there.
+_PIPE_WIDTH = 200
+
+
+def out() -> Console:
+    """Where results go; made anew so that a replaced stdout is honoured."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+
+
+def err() -> Console:
+    """Where progress, notes and errors go."""
+    console = Console(stderr=True, highlight=False)
+    return (
+        console if console.is_terminal else Console(stderr=True, highlight=False, width=_PIPE_WIDTH)
+    )
+
+
+def write_json(value: BaseModel | list[Any] | dict[str, Any]) -> None:
+    """One JSON document on stdout."""
+    document = (
+        value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value
+    )
+    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def note(text: str) -> None:
+    err().print(text, markup=False)
+
+
+def show_problem(error: ProblemError) -> None:
+    """The title, then a line per finding: field, row, what is wrong and how to mend it."""
+    console = err()
+    console.print(f"{error.title} ({error.status})", style="bold red", markup=False)
+    if not error.errors:
+        console.print(error.detail, markup=False)
+    for finding in error.errors:
+        row = f", row {finding.row}" if finding.row is not None else ""
+        console.print(f"  {finding.field}{row}: {finding.detail}", markup=False)
+        console.print(f"    {finding.mend}", style="green", markup=False)
+
+
+@contextmanager
+def progress_of_job() -> Iterator[Callable[[Job], None]]:
+    """A callback for `Client.wait`: a bar on a terminal, a line per change elsewhere."""
+    console = err()
+    if not console.is_terminal:
+        yield _Lines(console)
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[message]}", markup=False),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("queued", total=1.0, message="")
+
+        def update(job: Job) -> None:
+            progress.update(
+                task, completed=job.progress, description=_doing(job), message=job.message
+            )
+
+        yield update
+
+
+class _Lines:
+    """A plain line whenever state, phase or message changed."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._last: tuple[str, str] | None = None
+
+    def __call__(self, job: Job) -> None:
+        now = (_doing(job), job.message)
+        if now != self._last:
+            self._last = now
+            self._console.print(f"{job.progress:4.0%} {now[0]} {now[1]}".rstrip(), markup=False)
+
+
+def _doing(job: Job) -> str:
+    retry = f" (attempt {job.attempt})" if job.attempt > 1 else ""
+    return f"{job.phase if job.state == 'running' and job.phase else job.state}{retry}"
+
+
+def jobs_table(jobs: list[Job]) -> Table:
+    table = _table("job", "state", "phase", ">done", "target", ">horizon", "created (UTC)")
+    for job in jobs:
+        table.add_row(
+            job.id,
+            job.state,
+            job.phase or "",
+            f"{job.progress:.0%}",
+            job.config.target,
+            str(job.config.horizon),
+            f"{job.created_at:%Y-%m-%d %H:%M:%S}",
+        )
+    return table
+
+
+def job_table(job: Job) -> Table:
+    """Everything about one job, one property a row."""
+    table = _table("", "", header=False)
+    properties = {
+        "job": job.id,
+        "state": job.state,
+        "phase": job.phase,
+        "done": f"{job.progress:.0%}",
+        "message": job.message,
+        "attempt": job.attempt,
+        "model": job.model_id,
+        "dataset": job.dataset_id,
+        "created": job.created_at,
+        "finished": job.finished_at,
+        "error": job.error.detail if job.error else None,
+    }
+    for name, value in properties.items():
+        if value not in (None, ""):
+            table.add_row(name, str(value))
+    return table
+
+
+def leaderboard_table(rows: list[dict[str, Any]]) -> Table:
+    """Scores are means in the target's units; `test` ones where rows were held out."""
+    table = _table(
+        *("", "candidate", ">pinball", ">cov. 90", ">MAE", ">pinball test"),
+        *(">cov. 90 test", ">seconds", ">Wh", "note"),
+    )
+    for row in rows:
+        validation, test = row.get("validation", {}), row.get("test", {})
+        note_of_row = row.get("error") or ("reference" if row.get("reference") else "")
+        table.add_row(
+            str(row["rank"]),
+            row.get("name", ""),
+            _number(validation.get("mean_pinball")),
+            _share(validation.get("coverage_90")),
+            _number(validation.get("mae")),
+            _number(test.get("mean_pinball")),
+            _share(test.get("coverage_90")),
+            f"{row['seconds']:.1f}",
+            _number(row["energy_wh"]),
+            note_of_row,
+        )
+    return table
+
+
+def show_energy(title: str, parts: Sequence[tuple[str, Figures]], total: Figures) -> None:
+    """A row per part, the total, and how the figures were obtained. The memory part is a rule of
+    thumb, so it has its own column."""
+    table = _table(
+        *(title, ">seconds", ">CPU Wh", ">GPU Wh", ">RAM Wh", ">total Wh", ">g CO2e", "")
+    )
+    for name, figures in [*parts, ("total", total)]:
+        table.add_row(
+            name,
+            f"{figures.seconds:.1f}",
+            *(_number(wh) for wh in (figures.cpu_wh, figures.gpu_wh, figures.ram_wh)),
+            _number(figures.total_wh),
+            _number(1000 * figures.kg_co2e),
+            "measured" if figures.measured else "estimated",
+        )
+    out().print(table)
+    for source in total.sources:
+        note(
+            f"CPU {source.cpu_method}, GPU {source.gpu_method}, RAM {source.ram_method}; "
+            f"{source.carbon_g_per_kwh:g} g CO2e/kWh {source.country}, PUE {source.pue:g}; "
+            f"{source.tool}"
+        )
+
+
+def _table(*columns: str, header: bool = True) -> Table:
+    """A table without lines; a column name that starts with `>` is aligned to the right."""
+    table = Table(box=None, show_header=header, pad_edge=False)
+    for name in columns:
+        table.add_column(
+            name.removeprefix(">"),
+            justify="right" if name.startswith(">") else "left",
+            no_wrap=True,
+            overflow="fold",
+        )
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
