@@ -149,10 +149,10 @@ class CouplingBlock(nn.Module):
         log_scale, shift = self._affine(self.second, a, embedding)
         b = b * log_scale.exp() + shift
         log_det = log_det + log_scale.sum(-1)
-        return torch.cat([a, b], dim=-1)[..., self.permutation], log_det
+        return torch.cat([a, b], dim=-1).index_select(-1, self.permutation), log_det
 
     def inverse(self, z: Tensor, embedding: Tensor | None = None) -> Tensor:
-        a, b = self._halves(z[..., self.inverse_permutation])
+        a, b = self._halves(z.index_select(-1, self.inverse_permutation))
         log_scale, shift = self._affine(self.second, a, embedding)
         b = (b - shift) * (-log_scale).exp()
         if self.first is not None:
@@ -188,11 +188,13 @@ class Subnet(nn.Module):
             nn.init.normal_(parameter, 0.0, _INITIAL_STD, generator=generator)
 
     def forward(self, given: Tensor, embedding: Tensor | None) -> Tensor:
-        hidden = given.new_zeros((*given.shape[:-1], self.to_output.in_features))
-        if self.from_half is not None:
-            hidden = self.from_half(given)
-        if self.from_embedding is not None and embedding is not None:
-            hidden = hidden + self.from_embedding(embedding)
+        terms = [] if self.from_half is None else [self.from_half(given)]
+        if self.from_embedding is not None:
+            terms.append(self.from_embedding(embedding))
+        if not terms:
+            # One dimension and no condition: the bias is all there is to learn.
+            terms = [given.new_zeros((*given.shape[:-1], self.to_output.in_features))]
+        hidden = terms[0] if len(terms) == 1 else terms[0] + terms[1]
         output: Tensor = self.to_output(hidden.tanh())
         return output
 
