@@ -1,0 +1,94 @@
+"""`python -m app.checks.child`: reads and checks tables where a bomb can do no harm.
+
+One JSON document a line on standard input, one answer a line on what was standard output. The
+process ends with its parent, because then its input ends.
+"""
+
+import json
+import os
+import resource
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from app.checks.sources import TableSource
+from app.core.plain import plain
+from autopq.data.audit import audit, inspect
+from autopq.data.limits import TableLimits
+from autopq.errors import InputError, Issue
+from autopq.situation import check_request
+from autopq.task import TaskConfig
+
+Document = dict[str, Any]
+
+READY = "ready"
+
+
+def inspection(request: Document, limits: TableLimits) -> Document:
+    table = TableSource.from_dict(request["table"]).read(limits)
+    return {"rows": len(table), "inspection": inspect(table).as_dict()}
+
+
+def audit_for_fit(request: Document, limits: TableLimits) -> Document:
+    config = TaskConfig.model_validate(request["config"])
+    table = TableSource.from_dict(request["table"]).read(limits)
+    _, report = audit(table, config)
+    return {"audit": report.as_dict()}
+
+
+def check_forecast(request: Document, limits: TableLimits) -> Document:
+    history, future = (
+        TableSource.from_dict(request[role]).read(limits) if request[role] else None
+        for role in ("history", "future")
+    )
+    check_request(Path(request["model"]), history, future)
+    return {}
+
+
+TASKS: dict[str, Callable[[Document, TableLimits], Document]] = {
+    "inspect": inspection,
+    "audit": audit_for_fit,
+    "forecast": check_forecast,
+}
+
+
+def answer(request: Document) -> Document:
+    limits = TableLimits(**request["limits"])
+    try:
+        return {"result": TASKS[request["task"]](request, limits)}
+    except InputError as error:
+        issues = error.issues
+    except MemoryError:
+        issues = (
+            Issue(
+                "file",
+                "the table needs more memory than one upload may use.",
+                "Split it, or leave out columns that are not needed.",
+            ),
+        )
+    return {
+        "issues": [
+            {"field": i.field, "message": i.message, "mend": i.mend, "row": i.row} for i in issues
+        ]
+    }
+
+
+def _write(answers: TextIO, line: str) -> None:
+    answers.write(line + "\n")
+    answers.flush()
+
+
+def main() -> None:
+    memory = int(sys.argv[1])
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    # Whatever a library prints must not end up between the answers.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    _write(answers, READY)
+    for line in sys.stdin:
+        _write(answers, json.dumps(plain(answer(json.loads(line)))))
+
+
+if __name__ == "__main__":
+    main()

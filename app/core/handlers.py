@@ -1,0 +1,115 @@
+"""Turns whatever an endpoint raises into a problem, without leaking what went wrong inside."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.core.errors import (
+    PROBLEM_MEDIA_TYPE,
+    AppError,
+    Finding,
+    InvalidRequestError,
+    Problem,
+    body_of,
+    from_input_error,
+)
+from autopq.errors import InputError
+
+log = structlog.get_logger(__name__)
+
+_MENDS = {
+    "missing": "Add it.",
+    "extra_forbidden": "Remove it, or check its spelling.",
+    "greater_than": "Give a value greater than {gt}.",
+    "greater_than_equal": "Give a value of at least {ge}.",
+    "less_than": "Give a value less than {lt}.",
+    "less_than_equal": "Give a value of at most {le}.",
+    "too_short": "Give at least {min_length}.",
+    "too_long": "Give at most {max_length}.",
+    "literal_error": "Use one of {expected}.",
+    "enum": "Use one of {expected}.",
+    "json_invalid": "Send valid JSON.",
+}
+_DEFAULT_MEND = "Correct it as the API description says."
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(AppError, _on_app_error)
+    app.add_exception_handler(InputError, _on_input_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_unexpected)
+
+
+def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        body_of(problem),
+        status_code=problem.status,
+        media_type=PROBLEM_MEDIA_TYPE,
+        headers=headers,
+    )
+
+
+def findings_of(errors: Sequence[Any], *, root: Sequence[str] = ()) -> list[Finding]:
+    """Pydantic's errors as findings; `root` is where the validated value sits in the body."""
+    return [_finding(error, root) for error in errors]
+
+
+def _finding(error: dict[str, Any], root: Sequence[str]) -> Finding:
+    where = [str(part) for part in (*root, *error.get("loc", ()))]
+    in_body = where[:1] == ["body"]
+    path = where[1:] if where[:1] and where[0] in {"body", "query", "path", "header"} else where
+    mend = _MENDS.get(error["type"], _DEFAULT_MEND)
+    if error["type"] == "value_error":
+        mend = "Change one of the two settings." if not path else _DEFAULT_MEND
+    return Finding(
+        field=".".join(path) or "body",
+        detail=f"{error['msg'].removeprefix('Value error, ')}.".replace("..", "."),
+        mend=mend.format(**error.get("ctx", {})),
+        pointer="/" + "/".join(path) if in_body and path else None,
+    )
+
+
+async def _on_app_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, AppError)
+    return problem_response(error.problem(request.url.path), error.headers)
+
+
+async def _on_input_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, InputError)
+    return problem_response(from_input_error(error).problem(request.url.path))
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    findings = findings_of(error.errors())
+    first = findings[0]
+    invalid = InvalidRequestError(f"{first.field}: {first.detail}", findings=findings)
+    return problem_response(invalid.problem(request.url.path))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    problem = Problem(
+        type=f"/problems/http-{error.status_code}",
+        title=error.detail,
+        status=error.status_code,
+        detail=error.detail,
+        instance=request.url.path,
+    )
+    return problem_response(problem, dict(error.headers or {}))
+
+
+async def _on_unexpected(request: Request, error: Exception) -> Response:
+    log.error("request failed", path=request.url.path, exc_info=error)
+    return problem_response(
+        AppError("Something went wrong inside the service; its log says what.").problem(
+            request.url.path
+        )
+    )

@@ -1,0 +1,27 @@
+"""Imports every table, so that foreign keys resolve and `METADATA` is the whole schema."""
+
+from app.core.database import Base, Database
+from app.datasets.tables import DatasetRow
+from app.energy.tables import EnergyLedgerRow
+from app.engine.tables import SupervisorLeaseRow
+from app.forecasts.tables import ForecastRow
+from app.jobs.tables import AttemptRow, JobRow, LeaderboardEntryRow, TrialRow
+from app.models.tables import ModelRow
+
+METADATA = Base.metadata
+TABLES = (
+    DatasetRow,
+    JobRow,
+    AttemptRow,
+    TrialRow,
+    LeaderboardEntryRow,
+    ModelRow,
+    ForecastRow,
+    EnergyLedgerRow,
+    SupervisorLeaseRow,
+)
+
+
+def open_database(url: str) -> Database:
+    """A database whose tables are all known."""
+    return Database(url)

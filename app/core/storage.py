@@ -1,0 +1,62 @@
+"""Where files lie. Every name is made by the service; nothing a user sends becomes a path."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Folders below one root: uploads in progress, datasets, models, forecasts, worker logs."""
+
+    root: Path
+
+    def prepare(self) -> None:
+        for folder in (self.incoming, self.datasets, self.models, self.forecasts, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def incoming(self) -> Path:
+        return self.root / "incoming"
+
+    @property
+    def datasets(self) -> Path:
+        return self.root / "datasets"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def forecasts(self) -> Path:
+        return self.root / "forecasts"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    def dataset(self, dataset_id: str) -> Path:
+        return self.datasets / dataset_id
+
+    def attempt_model(self, job_id: str, attempt: int) -> Path:
+        """The model an attempt writes. It counts only once a model row names it."""
+        return self.models / f"{job_id}-{attempt}"
+
+    def forecast(self, forecast_id: str, attempt: int) -> Path:
+        return self.forecasts / f"{forecast_id}-{attempt}.parquet"
+
+    def inline_table(self, forecast_id: str, role: str) -> Path:
+        return self.forecasts / f"{forecast_id}.{role}.json"
+
+    def log(self, name: str) -> Path:
+        return self.logs / f"{name}.log"
+
+    def discard_attempt(self, job_id: str, attempt: int) -> None:
+        """Remove whatever an attempt without a result left behind."""
+        for leftover in self.models.glob(f"{job_id}-{attempt}*"):
+            if leftover.name.removeprefix(f"{job_id}-").split(".")[0] == str(attempt):
+                shutil.rmtree(leftover, ignore_errors=True)
+
+    def discard_forecast(self, forecast_id: str) -> None:
+        for leftover in self.forecasts.glob(f"{forecast_id}*"):
+            leftover.unlink(missing_ok=True)

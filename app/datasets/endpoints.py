@@ -1,0 +1,79 @@
+"""`/v1/datasets`."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from app.core.context import Context
+from app.core.errors import (
+    InvalidRequestError,
+    NotFoundError,
+    TooLargeError,
+    UnsupportedError,
+    documented,
+)
+from app.core.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor, split_page
+from app.datasets import repository, service
+from app.datasets.schemas import Dataset
+from app.datasets.tables import DatasetRow
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+
+_TABLE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
+_UPLOAD_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "text/csv": {
+                "schema": {"type": "string"},
+                "example": "timestamp,target,temperature\n2026-01-01T00:00Z,41.2,3.5\n",
+            },
+            "application/vnd.apache.parquet": _TABLE,
+            "application/vnd.apache.arrow.stream": _TABLE,
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": _TABLE["schema"]},
+                }
+            },
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=201,
+    operation_id="create_dataset",
+    responses=documented(TooLargeError, UnsupportedError, InvalidRequestError),
+    openapi_extra=_UPLOAD_BODY,
+)
+async def create_dataset(request: Request, response: Response, context: Context) -> Dataset:
+    """Upload a long table (series, time, target, covariates). It is inspected before it is kept."""
+    row = await service.create(context, request)
+    response.headers["Location"] = f"/v1/datasets/{row.id}"
+    return _dataset(row)
+
+
+@router.get("", operation_id="list_datasets", responses=documented(InvalidRequestError))
+def list_datasets(context: Context, limit: Limit = 20, cursor: Cursor = None) -> Page[Dataset]:
+    """Datasets, newest first."""
+    after = decode_cursor(cursor)
+    with context.database.read() as session:
+        rows, more = split_page(repository.newest(session, limit=limit + 1, after=after), limit)
+    return Page(
+        items=[_dataset(row) for row in rows],
+        next_cursor=encode_cursor(rows[-1].id) if more else None,
+    )
+
+
+@router.get("/{dataset_id}", operation_id="get_dataset", responses=documented(NotFoundError))
+def get_dataset(dataset_id: str, context: Context) -> Dataset:
+    """One dataset with its inspection."""
+    with context.database.read() as session:
+        return _dataset(repository.get(session, dataset_id))
+
+
+def _dataset(row: DatasetRow) -> Dataset:
+    return Dataset.model_validate(row, from_attributes=True)

@@ -1,0 +1,28 @@
+"""Queries on datasets."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+
+from app.core.database import ReadSession, WriteSession
+from app.core.errors import NotFoundError
+from app.datasets.tables import DatasetRow
+
+
+def add(session: WriteSession, row: DatasetRow) -> None:
+    session.add(row)
+
+
+def get(session: ReadSession, dataset_id: str) -> DatasetRow:
+    """Raises NotFoundError."""
+    row = session.get(DatasetRow, dataset_id)
+    if row is None:
+        raise NotFoundError(f"There is no dataset '{dataset_id}'.")
+    return row
+
+
+def newest(session: ReadSession, *, limit: int, after: str | None) -> Sequence[DatasetRow]:
+    query = select(DatasetRow).order_by(DatasetRow.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(DatasetRow.id < after)
+    return session.scalars(query).all()

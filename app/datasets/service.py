@@ -1,0 +1,51 @@
+"""Takes tables in. A dataset exists whole, inspected and hashed, or not at all."""
+
+from anyio import to_thread
+from starlette.requests import Request
+
+from app.checks.sources import TableSource
+from app.core import ids
+from app.core.clock import now
+from app.core.context import AppContext
+from app.core.database import ReadSession
+from app.datasets import repository
+from app.datasets.tables import DatasetRow
+from app.datasets.upload import ReceivedFile, receive, temporary
+
+
+async def create(context: AppContext, request: Request) -> DatasetRow:
+    """Receive, inspect and keep an upload. Raises a 4xx error and leaves nothing otherwise."""
+    dataset_id = ids.new("ds")
+    with temporary(context.storage.incoming / dataset_id) as path:
+        received = await receive(request, path)
+        return await to_thread.run_sync(_keep, context, dataset_id, received)
+
+
+def _keep(context: AppContext, dataset_id: str, received: ReceivedFile) -> DatasetRow:
+    incoming = context.storage.incoming / dataset_id
+    source = TableSource(incoming, received.media_type)
+    found = context.checks.run("inspect", table=source.as_dict())
+    row = DatasetRow(
+        id=dataset_id,
+        created_at=now(),
+        media_type=received.media_type,
+        size_bytes=received.size_bytes,
+        sha256=received.sha256,
+        rows=found["rows"],
+        inspection=found["inspection"],
+    )
+    kept = context.storage.dataset(dataset_id)
+    incoming.rename(kept)
+    try:
+        with context.database.write() as session:
+            repository.add(session, row)
+    except BaseException:
+        kept.unlink(missing_ok=True)
+        raise
+    return row
+
+
+def source_of(context: AppContext, session: ReadSession, dataset_id: str) -> TableSource:
+    """Where the dataset's table lies. Raises NotFoundError."""
+    row = repository.get(session, dataset_id)
+    return TableSource(context.storage.dataset(row.id), row.media_type)

@@ -1,0 +1,66 @@
+"""A worker's heartbeat: writes what there is to write, and ends the worker when its time is up."""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+PARENT_VARIABLE = "AUTOPQ_PARENT_PID"
+FENCE_LOST_CODE = 75
+_PARENT_POLL_S = 0.25
+
+
+class Heartbeat:
+    """Calls `beat` every `seconds` on a thread of its own.
+
+    When the parent process is gone it calls `beat` once more and ends this process and all it
+    started: a worker without a supervisor must not work on. A `beat` that raises one of `fatal`
+    ends the process with code 75; other errors are logged, and the next beat tries again.
+    """
+
+    def __init__(self, beat: Callable[[], None], seconds: float, *, fatal: type[Exception]) -> None:
+        self._beat = beat
+        self._seconds = seconds
+        self._fatal = fatal
+        self._parent = int(os.environ.get(PARENT_VARIABLE, "0"))
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        until_beat = self._seconds
+        while not self._done.wait(min(_PARENT_POLL_S, until_beat)):
+            if self._parent and os.getppid() != self._parent:
+                self._try_beat()
+                os.killpg(os.getpgrp(), signal.SIGKILL)
+            until_beat -= min(_PARENT_POLL_S, until_beat)
+            if until_beat <= 0:
+                self._try_beat()
+                until_beat = self._seconds
+
+    def _try_beat(self) -> None:
+        try:
+            self._beat()
+        except self._fatal:
+            log.info("this attempt was taken from the worker")
+            os._exit(FENCE_LOST_CODE)
+        except Exception:
+            log.warning("heartbeat failed", exc_info=True)

@@ -1,0 +1,74 @@
+"""The supervisor's role, held by one process at a time through a row with an expiry."""
+
+import os
+import socket
+from datetime import timedelta
+
+import structlog
+
+from app.core.clock import now
+from app.core.database import Database, ReadSession
+from app.engine.processes import find, handle_of
+from app.engine.tables import SupervisorLeaseRow
+
+log = structlog.get_logger(__name__)
+
+
+class Lease:
+    """`hold` again and again; it says whether this process is the supervisor for now."""
+
+    def __init__(self, database: Database, seconds: float) -> None:
+        self._database = database
+        self._duration = timedelta(seconds=seconds)
+        self._host = socket.gethostname()
+        self._holder = f"{handle_of(os.getpid())}@{self._host}"
+        self._renew_at = now()
+        self.held = False
+
+    def hold(self) -> bool:
+        """Take or keep the role. Writes only when half of the time is over."""
+        if self.held and now() < self._renew_at:
+            return True
+        with self._database.write() as session:
+            row = session.get(SupervisorLeaseRow, 1)
+            if row is None:
+                row = SupervisorLeaseRow(id=1, holder=self._holder, expires_at=now())
+                session.add(row)
+            self.held = row.holder == self._holder or self._is_free(row)
+            if self.held:
+                row.holder = self._holder
+                row.expires_at = now() + self._duration
+                self._renew_at = now() + self._duration / 2
+        return self.held
+
+    def release(self) -> None:
+        """Let another process take over at once."""
+        with self._database.write() as session:
+            row = session.get(SupervisorLeaseRow, 1)
+            if row is not None and row.holder == self._holder:
+                row.expires_at = now()
+        self.held = False
+
+    def note_prediction_worker(self, handle: str | None) -> None:
+        """Remember how to find the prediction worker after a restart of the service."""
+        with self._database.write() as session:
+            row = session.get(SupervisorLeaseRow, 1)
+            if row is not None and row.holder == self._holder:
+                row.prediction_worker = handle
+
+    def noted_prediction_worker(self) -> str | None:
+        with self._database.read() as session:
+            row = session.get(SupervisorLeaseRow, 1)
+            return None if row is None else row.prediction_worker
+
+    def _is_free(self, row: SupervisorLeaseRow) -> bool:
+        if row.expires_at <= now():
+            return True
+        handle, _, host = row.holder.partition("@")
+        return host == self._host and find(handle) is None
+
+
+def is_supervised(session: ReadSession) -> bool:
+    """Whether some process holds the role now."""
+    row = session.get(SupervisorLeaseRow, 1)
+    return row is not None and row.expires_at > now()

@@ -1,0 +1,151 @@
+"""The supervisor: starts attempts, notices their ends, cancels, and survives restarts.
+
+A thread of the API process, or the whole of a process of its own. What an ending means for a job
+is decided in `app.jobs.transitions.end_attempt`, for every engine alike.
+"""
+
+import threading
+import time
+
+import structlog
+
+from app.core.clock import now
+from app.core.database import Database
+from app.engine.base import Engine
+from app.engine.lease import Lease
+from app.engine.predictions import PredictionKeeper
+from app.jobs import repository, transitions
+from app.jobs.transitions import Ending
+from app.models import repository as models
+from app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_STOPPED = "the service was stopped"
+_RESTARTED = "the service was restarted"
+_KILL_WAIT_S = 5.0
+
+Attempt = tuple[str, int]
+
+
+class Supervisor:
+    """`start()` and `stop()`; between them `running` says whether it still turns."""
+
+    def __init__(self, settings: Settings, database: Database, engine: Engine) -> None:
+        self._settings = settings
+        self._database = database
+        self._engine = engine
+        self._lease = Lease(database, settings.lease_seconds)
+        self._predictions = PredictionKeeper(settings, database, self._lease)
+        self._handles: dict[Attempt, str] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+
+    @property
+    def running(self) -> bool:
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the workers and hand their jobs back to the queue, unharmed."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stopping.wait(self._settings.poll_seconds):
+            try:
+                self._turn()
+            except Exception:
+                # A locked or unreachable database passes; giving up would strand every job.
+                log.exception("supervisor turn failed")
+        self._hand_over(_STOPPED)
+
+    def _turn(self) -> None:
+        held = self._lease.held
+        if not self._lease.hold():
+            if held:
+                log.warning("another process took over as supervisor")
+                self._hand_over(_STOPPED)
+            return
+        if not held:
+            self._recover()
+        self._reap()
+        self._cancel()
+        self._start_queued()
+        self._predictions.tend()
+
+    def _recover(self) -> None:
+        """End what an earlier supervisor left running. Attempts are never adopted."""
+        log.info("supervising")
+        with self._database.read() as session:
+            left = repository.open_attempts(session)
+        for attempt in left:
+            if attempt.handle is not None:
+                self._engine.discard(attempt.handle)
+            self._settle((attempt.job_id, attempt.number), "interrupted", _RESTARTED)
+        self._predictions.recover()
+
+    def _reap(self) -> None:
+        for attempt, handle in list(self._handles.items()):
+            ended = self._engine.ended(handle)
+            if ended is not None:
+                self._settle(attempt, "lost", ended.reason)
+
+    def _cancel(self) -> None:
+        with self._database.read() as session:
+            cancelling = [
+                (job.id, job.attempt) for job in repository.in_state(session, "cancelling")
+            ]
+        for attempt in cancelling:
+            handle = self._handles.get(attempt)
+            if handle is None:
+                self._settle(attempt, "interrupted", "cancelled")
+            else:
+                self._engine.stop(handle, self._settings.cancel_grace_seconds)
+
+    def _start_queued(self) -> None:
+        while len(self._handles) < self._settings.max_concurrent_jobs:
+            with self._database.write() as session:
+                attempt = transitions.claim_next(session, now())
+            if attempt is None:
+                return
+            try:
+                handle = self._engine.start(*attempt)
+            except OSError as error:
+                self._settle(attempt, "lost", f"no worker process could be started: {error}")
+                continue
+            self._handles[attempt] = handle
+            with self._database.write() as session:
+                transitions.note_process(session, *attempt, handle)
+            log.info("attempt started", job_id=attempt[0], attempt=attempt[1], handle=handle)
+
+    def _settle(self, attempt: Attempt, ending: Ending, reason: str) -> None:
+        with self._database.write() as session:
+            state = transitions.end_attempt(session, *attempt, ending, reason, now())
+            has_model = models.is_made_by(session, *attempt)
+        self._handles.pop(attempt, None)
+        if not has_model:
+            self._settings.storage.discard_attempt(*attempt)
+        log.info(
+            "attempt ended", job_id=attempt[0], attempt=attempt[1], reason=reason, job_state=state
+        )
+
+    def _hand_over(self, reason: str) -> None:
+        """Stop every worker; none of this counts as a crash of a job."""
+        for handle in self._handles.values():
+            self._engine.stop(handle, self._settings.cancel_grace_seconds)
+        deadline = time.monotonic() + self._settings.cancel_grace_seconds + _KILL_WAIT_S
+        try:
+            self._predictions.stop()
+            while self._handles and time.monotonic() < deadline:
+                for attempt, handle in list(self._handles.items()):
+                    if self._engine.ended(handle) is not None:
+                        self._settle(attempt, "interrupted", reason)
+                time.sleep(0.02)
+            if self._lease.held:
+                self._lease.release()
+        except Exception:
+            log.exception("handing over failed; the next supervisor will clear up")
+        self._handles.clear()

@@ -1,0 +1,93 @@
+"""Forecasts over HTTP."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from app.core.errors import Problem
+from app.energy.schemas import Figures
+from app.forecasts.states import ForecastState
+
+MAX_PATHS = 1000
+DEFAULT_PATHS = 200
+Format = Literal["json", "csv", "parquet"]
+
+
+class TableReference(BaseModel):
+    """A table: an uploaded dataset, or a small one given column by column."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dataset_id: str | None = Field(None, max_length=64)
+    columns: dict[str, list[Any]] | None = Field(
+        None, description="Column name to values, all of one length; stamps as ISO 8601 text."
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "TableReference":
+        if (self.dataset_id is None) == (self.columns is None):
+            raise ValueError("give either `dataset_id` or `columns`")
+        return self
+
+
+class ForecastCreate(BaseModel):
+    """What to forecast from. Without a history the end of the training data is the present."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "history": {"dataset_id": "ds_0199c1f0a2b4d3f1c0ffee00d15ea5e0"},
+                    "future_covariates": {
+                        "columns": {
+                            "timestamp": ["2026-11-23T00:00+01:00", "2026-11-23T01:00+01:00"],
+                            "temperature": [4.1, 3.9],
+                        }
+                    },
+                }
+            ]
+        },
+    )
+
+    history: TableReference | None = None
+    future_covariates: TableReference | None = None
+    paths: Annotated[
+        int, Field(ge=1, le=MAX_PATHS, description="Sample paths to draw and keep.")
+    ] = DEFAULT_PATHS
+
+
+class ForecastStatus(BaseModel):
+    """A forecast that was asked for."""
+
+    id: str
+    model_id: str
+    state: ForecastState
+    paths: int
+    error: Problem | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class QuantileTable(BaseModel):
+    """Quantiles column by column: `item_id`, `timestamp` and one column per level."""
+
+    id: str
+    model_id: str
+    state: ForecastState
+    target: str
+    quantile_levels: list[float]
+    columns: dict[str, list[Any]]
+    energy: Figures
+
+
+class PathTable(BaseModel):
+    """Joint sample paths: `values[series][path][step]` at `timestamps[series][step]`."""
+
+    id: str
+    target: str
+    item_ids: list[str]
+    timestamps: list[list[datetime]]
+    values: list[list[list[float]]]

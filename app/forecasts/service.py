@@ -1,0 +1,111 @@
+"""Takes forecast requests in and reads finished forecasts. It loads no model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from app.checks.sources import INLINE_MEDIA_TYPE, TableSource
+from app.core import ids
+from app.core.clock import now
+from app.core.context import AppContext
+from app.core.database import ReadSession
+from app.core.errors import ConflictError, Problem
+from app.core.storage import Storage
+from app.datasets import repository as datasets
+from app.forecasts import repository
+from app.forecasts.schemas import ForecastCreate, TableReference
+from app.forecasts.tables import ForecastRow
+from app.models import repository as models
+from autopq.forecast import Forecast
+
+HISTORY, FUTURE = "history", "future"
+
+
+def create(context: AppContext, model_id: str, request: ForecastCreate) -> ForecastRow:
+    """Check the rows against the model and queue the forecast. Raises NotFoundError, InputError."""
+    forecast_id = ids.new("fc")
+    try:
+        return _create(context, forecast_id, model_id, request)
+    except BaseException:
+        context.storage.discard_forecast(forecast_id)
+        raise
+
+
+def _create(
+    context: AppContext, forecast_id: str, model_id: str, request: ForecastCreate
+) -> ForecastRow:
+    storage = context.storage
+    with context.database.read() as session:
+        model = models.get(session, model_id)
+        history = _keep(storage, session, forecast_id, HISTORY, request.history)
+        future = _keep(storage, session, forecast_id, FUTURE, request.future_covariates)
+    row = ForecastRow(
+        id=forecast_id,
+        model_id=model_id,
+        history=history,
+        future_covariates=future,
+        paths=request.paths,
+        state="queued",
+        attempt=0,
+        crashes=0,
+        error=None,
+        created_at=now(),
+    )
+    sources = {
+        "history": source_of(storage, forecast_id, HISTORY, history),
+        "future": source_of(storage, forecast_id, FUTURE, future),
+    }
+    context.checks.run(
+        "forecast",
+        model=str(storage.attempt_model(model.job_id, model.attempt)),
+        **{name: source and source.as_dict() for name, source in sources.items()},
+    )
+    with context.database.write() as session:
+        repository.add(session, row)
+    return row
+
+
+def _keep(
+    storage: Storage,
+    session: ReadSession,
+    forecast_id: str,
+    role: str,
+    reference: TableReference | None,
+) -> dict[str, Any] | None:
+    """What the row remembers of a table; inline columns go to a file."""
+    if reference is None:
+        return None
+    if reference.dataset_id is not None:
+        dataset = datasets.get(session, reference.dataset_id)
+        return {"dataset_id": dataset.id, "media_type": dataset.media_type}
+    path = storage.inline_table(forecast_id, role)
+    path.write_text(json.dumps(reference.columns), encoding="utf-8")
+    return {"media_type": INLINE_MEDIA_TYPE}
+
+
+def source_of(
+    storage: Storage, forecast_id: str, role: str, kept: dict[str, Any] | None
+) -> TableSource | None:
+    """The table behind what a row remembers."""
+    if kept is None:
+        return None
+    dataset_id = kept.get("dataset_id")
+    path = storage.dataset(dataset_id) if dataset_id else storage.inline_table(forecast_id, role)
+    return TableSource(path, kept["media_type"])
+
+
+def finished(context: AppContext, session: ReadSession, forecast_id: str) -> ForecastRow:
+    """The forecast's row. Raises NotFoundError, and ConflictError while there is nothing to read
+    and after a failure."""
+    row = repository.get(session, forecast_id)
+    if row.state == "failed":
+        problem = Problem.model_validate(row.error)
+        raise ConflictError(f"The forecast failed. {problem.detail}", findings=problem.errors)
+    if row.state != "succeeded":
+        raise ConflictError(f"The forecast is {row.state}.", headers={"Retry-After": "1"})
+    return row
+
+
+def load(context: AppContext, row: ForecastRow, *, paths: bool = False) -> Forecast:
+    path: Path = context.storage.forecast(row.id, row.attempt)
+    return Forecast.load(path, paths=paths)

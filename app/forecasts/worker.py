@@ -1,0 +1,134 @@
+"""`python -m app.forecasts.worker`: computes queued forecasts, one after the other.
+
+One process for all, so that recent models stay loaded. Its electricity is metered from the moment
+a forecast is claimed to the moment it is written; waiting is charged to nobody.
+"""
+
+import signal
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+import structlog
+
+from app.checks.sources import TableSource
+from app.core.clock import now
+from app.core.errors import Problem, from_input_error
+from app.core.logs import configure_logs
+from app.core.schema import open_database
+from app.energy import ledger
+from app.engine.heartbeat import Heartbeat
+from app.forecasts import repository, service, transitions
+from app.forecasts.tables import ForecastRow
+from app.jobs.transitions import FenceLostError, worker_problem
+from app.models import repository as models
+from app.settings import Settings
+from autopq import FittedModel, Forecast
+from autopq.energy import EnergyMeter, EnergyRow, create_meter
+from autopq.errors import AutoPQError, InputError
+
+log = structlog.get_logger(__name__)
+
+
+class RecentModels:
+    """The last few models used, loaded."""
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._loaded: OrderedDict[Path, FittedModel] = OrderedDict()
+
+    def get(self, directory: Path) -> FittedModel:
+        """Raises ArtifactError for a damaged model."""
+        from autopq import FittedModel
+
+        if directory not in self._loaded:
+            self._loaded[directory] = FittedModel.load(directory)
+        self._loaded.move_to_end(directory)
+        while len(self._loaded) > self._capacity:
+            self._loaded.popitem(last=False)
+        return self._loaded[directory]
+
+
+class PredictionWorker:
+    """Claims, computes and writes until it is told to stop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._database = open_database(settings.resolved_database_url)
+        self._models = RecentModels(settings.cached_models)
+        self._stop = threading.Event()
+        self._spent: list[EnergyRow] = []
+
+    def run(self) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
+        settings = self._settings
+        with (
+            create_meter(settings.country_iso_code, self._spent.append) as meter,
+            Heartbeat(lambda: None, settings.heartbeat_seconds, fatal=FenceLostError),
+        ):
+            while not self._stop.is_set():
+                with self._database.read() as session:
+                    waiting = repository.any_queued(session)
+                if not (waiting and self._serve(meter)):
+                    self._stop.wait(settings.poll_seconds)
+
+    def _serve(self, meter: EnergyMeter) -> bool:
+        """Compute the next forecast; False when there was none after all."""
+        meter.flush()
+        self._spent.clear()  # the waiting before this forecast
+        with self._database.write() as session:
+            claimed = transitions.claim_next(session, now())
+        if claimed is None:
+            return False
+        forecast_id, attempt = claimed
+        try:
+            with meter.phase("predict"):
+                forecast = self._forecast(forecast_id)
+                forecast.save(self._settings.storage.forecast(forecast_id, attempt))
+            problem = None
+        except InputError as error:
+            problem = from_input_error(error).problem()
+        except AutoPQError as error:
+            problem = worker_problem(str(error))
+        except Exception as error:
+            log.exception("the forecast failed", forecast_id=forecast_id)
+            problem = worker_problem(f"{type(error).__name__}: {error}")
+        self._finish(forecast_id, attempt, problem)
+        return True
+
+    def _forecast(self, forecast_id: str) -> Forecast:
+        storage, limits = self._settings.storage, self._settings.table_limits
+        with self._database.read() as session:
+            row = repository.get(session, forecast_id)
+            model = models.get(session, row.model_id)
+        fitted = self._models.get(storage.attempt_model(model.job_id, model.attempt))
+        history, future = (
+            None if source is None else source.read(limits) for source in self._sources(row)
+        )
+        return fitted.predict(history, future, paths=row.paths)
+
+    def _finish(self, forecast_id: str, attempt: int, problem: Problem | None) -> None:
+        try:
+            with self._database.write() as session:
+                ledger.append(session, self._spent, attempt=attempt, forecast_id=forecast_id)
+                if problem is None:
+                    transitions.succeed(session, forecast_id, attempt, now())
+                else:
+                    transitions.reject(session, forecast_id, attempt, problem, now())
+        except FenceLostError:
+            self._settings.storage.forecast(forecast_id, attempt).unlink(missing_ok=True)
+        self._spent.clear()
+
+    def _sources(self, row: ForecastRow) -> list[TableSource | None]:
+        kept = {service.HISTORY: row.history, service.FUTURE: row.future_covariates}
+        storage = self._settings.storage
+        return [service.source_of(storage, row.id, role, what) for role, what in kept.items()]
+
+
+def main() -> None:
+    configure_logs()
+    PredictionWorker(Settings()).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""`python -m app.jobs.run JOB ATTEMPT`: the worker process of one attempt of one job.
+
+It reads its job from the database, fits, and writes the result in one transaction. Who decides
+what an ending means is the supervisor; this process only says what happened:
+
+    0   the job's row has its end: succeeded, or failed for input that will never do
+    1   an error; its reason is in the attempt's row
+    75  the job was taken from this attempt, which has written nothing more
+    76  stopped on request
+"""
+
+import signal
+import sys
+from pathlib import Path
+
+import structlog
+
+from app.checks.sources import TableSource
+from app.core import ids
+from app.core.clock import now
+from app.core.errors import Problem, from_input_error
+from app.core.logs import configure_logs
+from app.core.plain import plain
+from app.core.schema import open_database
+from app.datasets import repository as datasets
+from app.engine.heartbeat import FENCE_LOST_CODE, Heartbeat
+from app.jobs import repository, transitions
+from app.jobs.reporter import Reporter
+from app.jobs.tables import LeaderboardEntryRow
+from app.jobs.transitions import FenceLostError, worker_problem
+from app.models import repository as models
+from app.models.tables import ModelRow
+from app.settings import Settings
+from autopq import FitResult
+from autopq.energy import EnergyMeter, create_meter
+from autopq.errors import AutoPQError, InputError, Stopped
+from autopq.task import TaskConfig
+
+STOPPED_CODE = 76
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """One attempt, from its row to its result."""
+
+    def __init__(self, settings: Settings, job_id: str, attempt: int) -> None:
+        self._settings = settings
+        self._database = open_database(settings.resolved_database_url)
+        self._job_id = job_id
+        self._attempt = attempt
+        self._reporter = Reporter(self._database, job_id, attempt)
+
+    def run(self) -> int:
+        """The exit code."""
+        signal.signal(signal.SIGTERM, lambda *_: self._reporter.request_stop())
+        try:
+            with self._database.write() as session:
+                transitions.begin(session, self._job_id, self._attempt, now())
+            result = self._metered_fit()
+            self._succeed(result)
+        except FenceLostError:
+            return FENCE_LOST_CODE
+        except Stopped:
+            return STOPPED_CODE
+        except InputError as error:
+            return self._reject(from_input_error(error).problem())
+        except AutoPQError as error:
+            return self._reject(worker_problem(str(error)))
+        except Exception as error:
+            log.exception("the fit failed")
+            self._confess(worker_problem(f"{type(error).__name__}: {error}"))
+            return 1
+        return 0
+
+    def _metered_fit(self) -> FitResult:
+        settings = self._settings
+        with create_meter(settings.country_iso_code, self._reporter.energy) as meter:
+
+            def beat() -> None:
+                meter.flush()
+                self._reporter.flush()
+
+            with Heartbeat(beat, settings.heartbeat_seconds, fatal=FenceLostError):
+                return self._fit(meter)
+
+    def _fit(self, meter: EnergyMeter) -> FitResult:
+        # Imported under the meter and the heartbeat: it takes seconds and is part of the job.
+        from autopq import AutoPQ
+
+        config, source = self._task()
+        table = source.read(self._settings.table_limits)
+        result = AutoPQ(config, observer=self._reporter, meter=meter).fit(table)
+        if self._reporter.should_stop():
+            raise Stopped("stopped after the fit")
+        result.model.save(self._directory)
+        return result
+
+    def _task(self) -> tuple[TaskConfig, TableSource]:
+        with self._database.read() as session:
+            job = repository.get(session, self._job_id)
+            dataset = datasets.get(session, job.dataset_id)
+        path = self._settings.storage.dataset(dataset.id)
+        return TaskConfig.model_validate(job.config), TableSource(path, dataset.media_type)
+
+    @property
+    def _directory(self) -> Path:
+        return self._settings.storage.attempt_model(self._job_id, self._attempt)
+
+    def _succeed(self, result: FitResult) -> None:
+        """Model, leaderboard and state appear together or not at all."""
+        self._reporter.flush()
+        rows = [plain(row.as_dict()) for row in result.leaderboard]
+        size = sum(file.stat().st_size for file in self._directory.rglob("*") if file.is_file())
+        with self._database.write() as session:
+            transitions.succeed(session, self._job_id, self._attempt, now())
+            session.add_all(
+                LeaderboardEntryRow(job_id=self._job_id, rank=rank, row=row)
+                for rank, row in enumerate(rows, start=1)
+            )
+            model = ModelRow(
+                id=ids.new("model"),
+                job_id=self._job_id,
+                attempt=self._attempt,
+                created_at=now(),
+                config=result.model.config.model_dump(mode="json"),
+                summary=rows[0],
+                size_bytes=size,
+            )
+            models.add(session, model)
+
+    def _reject(self, problem: Problem) -> int:
+        try:
+            self._reporter.flush()
+            with self._database.write() as session:
+                transitions.reject(session, self._job_id, self._attempt, problem, now())
+        except FenceLostError:
+            return FENCE_LOST_CODE
+        return 0
+
+    def _confess(self, problem: Problem) -> None:
+        with self._database.write() as session:
+            transitions.confess(session, self._job_id, self._attempt, problem)
+
+
+def main() -> None:
+    configure_logs()
+    job_id, attempt = sys.argv[1:]
+    worker = Worker(Settings(), job_id, int(attempt))
+    sys.exit(worker.run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Jobs over HTTP."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.core.errors import Problem
+from app.jobs.states import JobState
+from autopq.observer import Phase
+from autopq.task import TaskConfig
+
+
+class JobCreate(BaseModel):
+    """What to forecast, from which dataset."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "dataset_id": "ds_0199c1f0a2b4d3f1c0ffee00d15ea5e0",
+                    "config": {
+                        "target": "load",
+                        "horizon": 24,
+                        "known_covariates": ["temperature"],
+                        "timezone": "Europe/Berlin",
+                        "lower": 0,
+                        "preset": "fast",
+                    },
+                }
+            ]
+        },
+    )
+
+    dataset_id: str = Field(max_length=64)
+    config: TaskConfig = Field(default_factory=TaskConfig.model_construct)
+
+
+class Links(BaseModel):
+    """Where the rest of a job is."""
+
+    self_: str = Field(serialization_alias="self", validation_alias="self")
+    cancel: str
+    audit: str
+    trials: str
+    leaderboard: str
+    energy: str
+    model: str | None = None
+    forecasts: str | None = None
+
+
+class Job(BaseModel):
+    """A job as it stands now."""
+
+    id: str
+    dataset_id: str
+    config: TaskConfig
+    state: JobState
+    phase: Phase | None = Field(description="What the running attempt is doing.")
+    progress: float = Field(ge=0, le=1, description="Share of the whole fit that is done.")
+    message: str
+    attempt: int = Field(description="How often a worker process was started for it.")
+    error: Problem | None = Field(description="Why it failed.")
+    model_id: str | None = Field(description="The fitted model, once it succeeded.")
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    links: Links
+
+
+class JobAudit(BaseModel):
+    """What the audit of the dataset under the job's config found."""
+
+    job_id: str
+    audit: dict[str, Any]
+
+
+class Leaderboard(BaseModel):
+    """Every candidate, the best first. Scores are means in the target's units."""
+
+    job_id: str
+    rows: list[dict[str, Any]]
+
+
+class Trial(BaseModel):
+    """One finished fit, or one evaluation of a searched setting; lower scores are better."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    attempt: int
+    finished_at: datetime
+    phase: str
+    name: str
+    params: dict[str, Any]
+    score: float | None
+    seconds: float
+    energy_wh: float
+    forecaster: str | None
+    quantile_model: str | None
+    training_method: str | None
+    error: str | None

@@ -1,0 +1,84 @@
+"""Takes jobs in, shows them, and cancels them. It never runs one."""
+
+from app.core import ids
+from app.core.clock import now
+from app.core.context import AppContext
+from app.core.database import ReadSession
+from app.core.errors import ConflictError
+from app.datasets import service as datasets
+from app.jobs import repository, transitions
+from app.jobs.schemas import Job, JobCreate, Links
+from app.jobs.tables import JobRow, LeaderboardEntryRow
+from app.models import repository as models
+
+
+def create(context: AppContext, request: JobCreate) -> Job:
+    """Audit the dataset under the config and queue the job. Raises NotFoundError, InputError."""
+    with context.database.read() as session:
+        source = datasets.source_of(context, session, request.dataset_id)
+    config = request.config.model_dump(mode="json")
+    found = context.checks.run("audit", table=source.as_dict(), config=config)
+    row = JobRow(
+        id=ids.new("job"),
+        dataset_id=request.dataset_id,
+        config=config,
+        audit=found["audit"],
+        state="queued",
+        phase=None,
+        progress=0.0,
+        message="waiting for a worker",
+        attempt=0,
+        crashes=0,
+        error=None,
+        created_at=now(),
+    )
+    with context.database.write() as session:
+        repository.add(session, row)
+    return _job(row, None)
+
+
+def view(session: ReadSession, row: JobRow) -> Job:
+    return _job(row, models.id_of_job(session, row.id))
+
+
+def cancel(context: AppContext, job_id: str) -> Job:
+    """Raises NotFoundError, ConflictError."""
+    with context.database.write() as session:
+        transitions.request_cancel(session, job_id, now())
+        session.flush()
+        return view(session, repository.get(session, job_id))
+
+
+def leaderboard(session: ReadSession, job_id: str) -> list[LeaderboardEntryRow]:
+    """Raises NotFoundError, and ConflictError while the job has not succeeded."""
+    job = repository.get(session, job_id)
+    if job.state != "succeeded":
+        waiting = job.state in ("queued", "running")
+        raise ConflictError(
+            f"The job is {job.state}; only a job that succeeded has a leaderboard.",
+            headers={"Retry-After": "2"} if waiting else None,
+        )
+    return list(repository.leaderboard(session, job_id))
+
+
+def _job(row: JobRow, model_id: str | None) -> Job:
+    here = f"/v1/jobs/{row.id}"
+    model = f"/v1/models/{model_id}" if model_id else None
+    return Job.model_validate(
+        {
+            **{name: getattr(row, name) for name in Job.model_fields if hasattr(row, name)},
+            "model_id": model_id,
+            "links": Links.model_validate(
+                {
+                    "self": here,
+                    "cancel": f"{here}/cancel",
+                    "audit": f"{here}/audit",
+                    "trials": f"{here}/trials",
+                    "leaderboard": f"{here}/leaderboard",
+                    "energy": f"{here}/energy",
+                    "model": model,
+                    "forecasts": f"{model}/forecasts" if model else None,
+                }
+            ),
+        }
+    )

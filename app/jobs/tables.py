@@ -1,0 +1,96 @@
+"""Jobs, their attempts, and what attempts report."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    Text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.database import Base
+from app.jobs.states import ATTEMPT_STATES, JOB_STATES, MAX_CRASHES, one_of
+
+
+class JobRow(Base):
+    """A job. `attempt` only ever grows and fences writes; `crashes` counts attempts that ended by
+    themselves without a result and decides about the retry."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        CheckConstraint(one_of("state", JOB_STATES), name="state"),
+        CheckConstraint(f"crashes BETWEEN 0 AND {MAX_CRASHES}", name="crashes"),
+        Index(None, "state", "id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(48), primary_key=True)
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"))
+    config: Mapped[dict[str, Any]]
+    audit: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(16))
+    phase: Mapped[str | None] = mapped_column(String(16))
+    progress: Mapped[float]
+    message: Mapped[str] = mapped_column(Text)
+    attempt: Mapped[int]
+    crashes: Mapped[int]
+    error: Mapped[dict[str, Any] | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class AttemptRow(Base):
+    """One run of a job's worker process. `handle` finds the process again after a restart."""
+
+    __tablename__ = "attempt"
+    __table_args__ = (CheckConstraint(one_of("state", ATTEMPT_STATES), name="state"),)
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    handle: Mapped[str | None] = mapped_column(String(80))
+    started_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    error: Mapped[dict[str, Any] | None]
+
+
+class TrialRow(Base):
+    """A finished trial, in the order of finishing."""
+
+    __tablename__ = "trial"
+    __table_args__ = (
+        ForeignKeyConstraint(["job_id", "attempt"], ["attempt.job_id", "attempt.number"]),
+        Index(None, "job_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(String(48))
+    attempt: Mapped[int]
+    finished_at: Mapped[datetime]
+    phase: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(String(200))
+    params: Mapped[dict[str, Any]]
+    score: Mapped[float | None]
+    seconds: Mapped[float]
+    energy_wh: Mapped[float]
+    forecaster: Mapped[str | None] = mapped_column(String(100))
+    quantile_model: Mapped[str | None] = mapped_column(String(100))
+    training_method: Mapped[str | None] = mapped_column(String(100))
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class LeaderboardEntryRow(Base):
+    """A line of the winning attempt's leaderboard."""
+
+    __tablename__ = "leaderboard_row"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id"), primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    row: Mapped[dict[str, Any]]

@@ -1,0 +1,184 @@
+"""Every change of a job's state, guarded: an update names the states it may leave.
+
+    queued ──claim──► running ──succeed──► succeeded
+      │  ▲               │ ├──reject──────► failed
+      │  └─end_attempt───┘ └──end_attempt─► failed
+      │                  │
+      └──cancel──► cancelled ◄─end_attempt─ cancelling ◄──cancel── running
+
+The worker's own writes carry its attempt as a fence. A write that touches no row means that the
+job was handed on or cancelled, and raises `FenceLostError`.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import CursorResult, insert, select, update
+
+from app.core.database import WriteSession
+from app.core.errors import ConflictError, Problem
+from app.jobs import repository
+from app.jobs.states import MAX_ATTEMPTS, MAX_CRASHES, AttemptState, JobState
+from app.jobs.tables import AttemptRow, JobRow
+
+Ending = Literal["failed", "lost", "interrupted"]
+
+
+class FenceLostError(Exception):
+    """This attempt no longer owns its job; it must end without a trace."""
+
+
+# ------------------------------------------------------------------ the supervisor's and the API's
+
+
+def claim_next(session: WriteSession, at: datetime) -> tuple[str, int] | None:
+    """Take the oldest queued job: (job id, number of the new attempt)."""
+    oldest = (
+        select(JobRow.id)
+        .where(JobRow.state == "queued")
+        .order_by(JobRow.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    claimed = session.execute(
+        update(JobRow)
+        .where(JobRow.id == oldest, JobRow.state == "queued")
+        .values(
+            state="running",
+            attempt=JobRow.attempt + 1,
+            phase=None,
+            progress=0.0,
+            message="starting a worker",
+            started_at=at,
+        )
+        .returning(JobRow.id, JobRow.attempt)
+        .execution_options(synchronize_session=False)
+    ).one_or_none()
+    if claimed is None:
+        return None
+    job_id, number = claimed
+    session.execute(
+        insert(AttemptRow).values(job_id=job_id, number=number, state="starting", started_at=at)
+    )
+    return job_id, number
+
+
+def note_process(session: WriteSession, job_id: str, number: int, handle: str) -> None:
+    """Remember how to find the attempt's process after a restart of the service."""
+    session.execute(
+        update(AttemptRow)
+        .where(AttemptRow.job_id == job_id, AttemptRow.number == number)
+        .values(handle=handle)
+    )
+
+
+def request_cancel(session: WriteSession, job_id: str, at: datetime) -> None:
+    """Queued jobs are cancelled at once, running ones told to stop; doing it again is no error.
+
+    Raises NotFoundError, and ConflictError when the job already succeeded or failed.
+    """
+    job = repository.get(session, job_id)
+    if job.state == "queued":
+        job.state, job.finished_at, job.message = "cancelled", at, "cancelled before it started"
+    elif job.state == "running":
+        job.state, job.message = "cancelling", "stopping the worker"
+    elif job.state in ("succeeded", "failed"):
+        raise ConflictError(f"The job has already {job.state}.")
+
+
+def end_attempt(
+    session: WriteSession, job_id: str, number: int, ending: Ending, reason: str, at: datetime
+) -> JobState:
+    """Settle an attempt whose process is gone, and return the job's new state.
+
+    The retry rule: a crash (`failed`, `lost`) is retried once; an attempt that the service itself
+    interrupted costs nothing. Does nothing when the attempt already brought the job to an end.
+    """
+    job = repository.get(session, job_id)
+    attempt = repository.attempt(session, job_id, number)
+    if attempt is None or job.attempt != number or job.state not in ("running", "cancelling"):
+        return _job_state(job)
+    if job.state == "cancelling":
+        _close(attempt, "cancelled", at)
+        _finish(job, "cancelled", "cancelled", at)
+        return "cancelled"
+    said = attempt.error  # a worker that raised has told why
+    _close(attempt, "failed" if said and ending == "lost" else ending, at)
+    if ending != "interrupted":
+        job.crashes += 1
+    if job.crashes < MAX_CRASHES and number < MAX_ATTEMPTS:
+        job.state, job.phase, job.progress = "queued", None, 0.0
+        job.message = f"waiting to start again: {reason}"
+        return "queued"
+    job.error = said or worker_problem(reason).model_dump()
+    _finish(job, "failed", reason, at)
+    return "failed"
+
+
+def worker_problem(detail: str) -> Problem:
+    return Problem(
+        type="/problems/worker-failed", title="The worker failed", status=500, detail=detail
+    )
+
+
+# ------------------------------------------------------------------ the worker's, fenced
+
+
+def begin(session: WriteSession, job_id: str, number: int, at: datetime) -> None:
+    """The worker process reports itself. Raises FenceLostError."""
+    report(session, job_id, number, at, message="starting")
+    session.execute(_own(job_id, number).values(state="running"))
+
+
+def report(session: WriteSession, job_id: str, number: int, at: datetime, **values: Any) -> None:
+    """Heartbeat with whatever changed (`phase`, `progress`, `message`). Raises FenceLostError."""
+    _fenced(session, job_id, number, {"attempt": number, **values})
+    session.execute(_own(job_id, number).values(heartbeat_at=at))
+
+
+def succeed(session: WriteSession, job_id: str, number: int, at: datetime) -> None:
+    """Raises FenceLostError, also when the job was cancelled meanwhile."""
+    done = {"state": "succeeded", "progress": 1.0, "message": "done", "finished_at": at}
+    _fenced(session, job_id, number, done)
+    session.execute(_own(job_id, number).values(state="succeeded", ended_at=at))
+
+
+def reject(session: WriteSession, job_id: str, number: int, problem: Problem, at: datetime) -> None:
+    """The input is unusable, so trying again would change nothing. Raises FenceLostError."""
+    error = problem.model_dump()
+    done = {"state": "failed", "message": problem.detail, "error": error, "finished_at": at}
+    _fenced(session, job_id, number, done)
+    session.execute(_own(job_id, number).values(state="failed", ended_at=at, error=error))
+
+
+def confess(session: WriteSession, job_id: str, number: int, problem: Problem) -> None:
+    """Leave the reason for a failure behind; the supervisor decides what follows from it."""
+    session.execute(_own(job_id, number).values(error=problem.model_dump()))
+
+
+def _fenced(session: WriteSession, job_id: str, number: int, values: dict[str, Any]) -> None:
+    result = session.execute(
+        update(JobRow)
+        .where(JobRow.id == job_id, JobRow.attempt == number, JobRow.state == "running")
+        .values(**values)
+    )
+    assert isinstance(result, CursorResult)
+    if result.rowcount == 0:
+        raise FenceLostError(f"{job_id} is no longer attempt {number}'s")
+
+
+def _own(job_id: str, number: int) -> Any:
+    return update(AttemptRow).where(AttemptRow.job_id == job_id, AttemptRow.number == number)
+
+
+def _close(attempt: AttemptRow, state: AttemptState, at: datetime) -> None:
+    attempt.state, attempt.ended_at = state, at
+
+
+def _finish(job: JobRow, state: JobState, message: str, at: datetime) -> None:
+    job.state, job.message, job.finished_at = state, message, at
+
+
+def _job_state(job: JobRow) -> JobState:
+    state: JobState = job.state  # type: ignore[assignment]
+    return state

@@ -1,0 +1,89 @@
+"""`create_app`: the HTTP service as one object."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any
+
+from anyio import to_thread
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.checks.pool import CheckPool
+from app.core import handlers, migrations
+from app.core.body_limit import BodyLimitMiddleware
+from app.core.context import AppContext
+from app.core.errors import Problem
+from app.core.schema import open_database
+from app.datasets.endpoints import router as datasets
+from app.energy.endpoints import router as energy
+from app.engine.local import LocalEngine
+from app.engine.supervisor import Supervisor
+from app.forecasts.endpoints import router as forecasts
+from app.health.endpoints import router as health
+from app.jobs.endpoints import router as jobs
+from app.models.endpoints import router as models
+from app.settings import Settings
+
+DESCRIPTION = (
+    "Upload a table, submit a forecasting job, query quantile forecasts and review the "
+    "electricity it took. Errors are RFC 9457 problems that name field, row and mend."
+)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The service. On start it brings the database to the newest schema and, unless told
+    otherwise, supervises jobs; on stop it hands running jobs back to the queue."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        context = AppContext(
+            settings, open_database(settings.resolved_database_url), CheckPool(settings)
+        )
+        settings.storage.prepare()
+        await to_thread.run_sync(migrations.upgrade, context.database.engine)
+        app.state.context = context
+        supervisor = Supervisor(settings, context.database, LocalEngine(settings))
+        if settings.supervise:
+            supervisor.start()
+        yield
+        if settings.supervise:
+            await to_thread.run_sync(supervisor.stop)
+        context.checks.close()
+        context.database.close()
+
+    app = FastAPI(
+        title="AutoPQ Service",
+        version=version("autopq-service"),
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # the stock pages load their scripts from a CDN
+        redoc_url=None,
+    )
+    for router in (datasets, jobs, models, forecasts, energy, health):
+        app.include_router(router)
+    handlers.install(app)
+
+    def limit_of(method: str, path: str) -> int:
+        upload = method == "POST" and path.rstrip("/") == "/v1/datasets"
+        return settings.max_upload_bytes if upload else settings.max_json_bytes
+
+    app.add_middleware(BodyLimitMiddleware, limit_of=limit_of)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's document, with problems in place of its own validation error."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=app.description, routes=app.routes
+        )
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas.pop("HTTPValidationError", None)
+        schemas.pop("ValidationError", None)
+        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        schemas |= problem.pop("$defs", {})
+        schemas["Problem"] = problem
+        app.openapi_schema = document
+    return app.openapi_schema

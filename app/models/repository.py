@@ -1,0 +1,28 @@
+"""Queries on models."""
+
+from sqlalchemy import select
+
+from app.core.database import ReadSession, WriteSession
+from app.core.errors import NotFoundError
+from app.models.tables import ModelRow
+
+
+def add(session: WriteSession, row: ModelRow) -> None:
+    session.add(row)
+
+
+def get(session: ReadSession, model_id: str) -> ModelRow:
+    """Raises NotFoundError."""
+    row = session.get(ModelRow, model_id)
+    if row is None:
+        raise NotFoundError(f"There is no model '{model_id}'.")
+    return row
+
+
+def id_of_job(session: ReadSession, job_id: str) -> str | None:
+    return session.scalar(select(ModelRow.id).where(ModelRow.job_id == job_id))
+
+
+def is_made_by(session: ReadSession, job_id: str, attempt: int) -> bool:
+    query = select(ModelRow.id).where(ModelRow.job_id == job_id, ModelRow.attempt == attempt)
+    return session.scalar(query) is not None

@@ -1,0 +1,19 @@
+"""Models over HTTP."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from autopq.task import TaskConfig
+
+
+class Model(BaseModel):
+    """A fitted model: the winner of a job."""
+
+    id: str
+    job_id: str
+    created_at: datetime
+    config: TaskConfig
+    summary: dict[str, Any] = Field(description="The leaderboard's first row.")
+    size_bytes: int

@@ -1,0 +1,66 @@
+"""Settings of the service, read from `AUTOPQ_*` environment variables."""
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.core.storage import Storage
+from autopq.data.limits import TableLimits
+
+
+class Settings(BaseSettings):
+    """Every setting has a default that suits one machine and one user."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTOPQ_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(Path("var"), description="Folder of the database and all files.")
+    database_url: str | None = Field(
+        None, description="SQLAlchemy address; a SQLite file in `data_dir` by default."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    max_upload_bytes: int = Field(256 * 2**20, ge=1, description="Largest dataset upload.")
+    max_json_bytes: int = Field(16 * 2**20, ge=1024, description="Largest JSON request body.")
+    max_rows: int = Field(5_000_000, ge=1, description="Most rows a table may have.")
+    max_cells: int = Field(50_000_000, ge=1, description="Most rows × columns a table may have.")
+    check_processes: int = Field(2, ge=1, description="Processes that read and check tables.")
+    check_memory_bytes: int = Field(
+        4 * 2**30, ge=2**29, description="Address space one of these processes may use."
+    )
+    check_seconds: float = Field(120.0, gt=0, description="Longest time one check may take.")
+    max_concurrent_jobs: int = Field(1, ge=1, description="Jobs that run at the same time.")
+    heartbeat_seconds: float = Field(
+        1.0, gt=0, description="How often a worker writes progress and electricity."
+    )
+    cancel_grace_seconds: float = Field(
+        2.0, ge=0, description="Time a stopped worker has before it is killed."
+    )
+    poll_seconds: float = Field(0.2, gt=0, description="How often queues are looked at.")
+    lease_seconds: float = Field(
+        10.0, gt=1, description="How long a silent supervisor keeps its role."
+    )
+    cached_models: int = Field(4, ge=1, description="Models the prediction worker keeps loaded.")
+    country_iso_code: str = Field(
+        "DEU", pattern="^[A-Z]{3}$", description="Country whose grid's carbon factor counts."
+    )
+    supervise: bool = Field(True, description="Run jobs from this process, or only answer.")
+
+    @cached_property
+    def storage(self) -> Storage:
+        return Storage(self.data_dir.resolve())
+
+    @property
+    def table_limits(self) -> TableLimits:
+        return TableLimits(max_rows=self.max_rows, max_cells=self.max_cells)
+
+    @property
+    def resolved_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.storage.root / 'autopq.sqlite3'}"
+
+    def as_environment(self) -> dict[str, str]:
+        """These settings as environment variables, for worker processes."""
+        values = self.model_dump(exclude_none=True)
+        values["data_dir"] = self.storage.root
+        return {f"AUTOPQ_{name.upper()}": str(value) for name, value in values.items()}

@@ -1,0 +1,174 @@
+"""A really started service: its own process, its own workers, its own SQLite file."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pandas as pd
+import psutil
+import pytest
+
+from autopq.data.example import synthetic_load
+
+CONFIG = {
+    "target": "load",
+    "horizon": 24,
+    "known_covariates": ["temperature"],
+    "timezone": "Europe/Berlin",
+    "preset": "fast",
+}
+Document = dict[str, Any]
+
+
+class Service:
+    """`python -m app` on a free port of the loopback address, and what tests do with it."""
+
+    def __init__(self, data_dir: Path, **settings: object) -> None:
+        self.data_dir = data_dir
+        self._settings = settings
+        self.process: subprocess.Popen[bytes] | None = None
+        self.http = httpx.Client()
+
+    def start(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        settings = {
+            "data_dir": self.data_dir,
+            "port": port,
+            "heartbeat_seconds": 0.2,
+            "poll_seconds": 0.05,
+            **self._settings,
+        }
+        environment = {f"AUTOPQ_{name.upper()}": str(value) for name, value in settings.items()}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app"],
+            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+            start_new_session=True,
+        )
+        self.http.close()
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        self.until(self._ready, "the service to be ready")
+
+    def _ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, "the service ended"
+        try:
+            return self.http.get("/readyz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(30)
+        self.http.close()
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    @staticmethod
+    def until(probe: Callable[[], object], what: str, seconds: float = 90) -> None:
+        deadline = time.monotonic() + seconds
+        while not probe():
+            assert time.monotonic() < deadline, f"waited in vain for {what}"
+            time.sleep(0.02)
+
+    def upload(self, table: pd.DataFrame) -> str:
+        body = table.to_csv(index=False)
+        answer = self.http.post("/v1/datasets", content=body, headers={"Content-Type": "text/csv"})
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    def submit(self, dataset_id: str, **config: object) -> Document:
+        body = {"dataset_id": dataset_id, "config": CONFIG | config}
+        answer = self.http.post("/v1/jobs", json=body)
+        assert answer.status_code == 202, answer.text
+        return dict(answer.json())
+
+    def job(self, job_id: str) -> Document:
+        return dict(self.http.get(f"/v1/jobs/{job_id}").json())
+
+    def finish(self, job_id: str, seconds: float = 90) -> Document:
+        done = {"succeeded", "failed", "cancelled"}
+        self.until(lambda: self.job(job_id)["state"] in done, f"{job_id} to end", seconds)
+        return self.job(job_id)
+
+    def forecast(self, model_id: str, **request: object) -> Document:
+        answer = self.http.post(f"/v1/models/{model_id}/forecasts", json=request)
+        assert answer.status_code == 202, answer.text
+        forecast_id = answer.json()["id"]
+        status = f"/v1/forecasts/{forecast_id}/status"
+        self.until(
+            lambda: self.http.get(status).json()["state"] in ("succeeded", "failed"), forecast_id
+        )
+        return dict(self.http.get(status).json())
+
+    def workers(self, module: str = "app.jobs.run") -> list[psutil.Process]:
+        """Worker processes of this service, whoever their parent is by now."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if (
+                    module in process.cmdline()
+                    and process.environ().get("AUTOPQ_DATA_DIR") == str(self.data_dir)
+                    and process.status() != psutil.STATUS_ZOMBIE
+                ):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
+
+def example_table(days: int = 30, seed: int = 0) -> pd.DataFrame:
+    """Hourly load and temperature of one series, with a day of temperature beyond the load."""
+    table = synthetic_load(np.random.default_rng(seed), days=days, timezone="Europe/Berlin")
+    table.loc[table.index[-24:], "load"] = np.nan
+    return table
+
+
+@pytest.fixture(scope="session")
+def table() -> pd.DataFrame:
+    return example_table()
+
+
+@pytest.fixture
+def make_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    """Starts services of this test alone and stops them after it."""
+    started: list[Service] = []
+
+    def make(**settings: object) -> Service:
+        service = Service(tmp_path / "data", **settings)
+        started.append(service)
+        service.start()
+        return service
+
+    yield make
+    for service in started:
+        service.stop()
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """One service for every test that does no harm to it."""
+    shared = Service(tmp_path_factory.mktemp("service"))
+    shared.start()
+    yield shared
+    shared.stop()
+
+
+@pytest.fixture(scope="session")
+def finished_job(service: Service, table: pd.DataFrame) -> Document:
+    """A job of the shared service that succeeded."""
+    job = service.finish(service.submit(service.upload(table))["id"])
+    assert job["state"] == "succeeded", job
+    return job
