@@ -4,8 +4,13 @@ from typing import Any
 
 from training_methods.backprop import Backprop
 from training_methods.base import TrainingMethod
+from training_methods.controls import BlockLocal, LastLayerOnly
+from training_methods.f3 import F3
+from training_methods.forward_gradient import ForwardGradient
 
-METHODS: dict[str, type[TrainingMethod]] = {method.name: method for method in (Backprop,)}
+METHODS: dict[str, type[TrainingMethod]] = {
+    method.name: method for method in (Backprop, LastLayerOnly, BlockLocal, F3, ForwardGradient)
+}
 
 
 def create_method(name: str, **options: Any) -> TrainingMethod:

@@ -141,6 +141,7 @@ class Trainer:
         self._progress = _Progress()
         self._method: TrainingMethod | None = None
         self._optimizer: Optimizer | None = None
+        self._trainable: set[str] = set()
 
     def fit(
         self,
@@ -158,6 +159,7 @@ class Trainer:
         """
         config = self.config
         model.to(config.device)
+        self._trainable = {name for name, p in model.named_parameters() if p.requires_grad}
         train = train.to(config.device)
         validation = validation.to(config.device) if validation is not None else None
         self._agree_on_start(model, len(train))
@@ -309,8 +311,8 @@ class Trainer:
         model = method.merge()
         if progress.best_state is not None:
             model.load_state_dict(progress.best_state)
-        for parameter in model.parameters():
-            parameter.requires_grad_(True)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(name in self._trainable)
             parameter.grad = None
         self._method = self._optimizer = None
         return FitReport(
