@@ -18,6 +18,7 @@ from autopq.task import TaskConfig
 Mask = npt.NDArray[np.bool_]
 
 _GOLDEN = (np.sqrt(5) - 1) / 2
+_SILVER = np.sqrt(2) - 1
 _SEASONS_BEFORE_FIRST = 2  # history the first window should see, in seasons ...
 _LARGEST_SHARE_BEFORE_FIRST = 0.25  # ... unless that takes more than this share of the rows
 
@@ -92,16 +93,18 @@ def fit_windows(panel: Panel, horizon: int, max_windows: int | None = None) -> W
     return _windows(panel, first, panel.lengths, horizon, max_windows)
 
 
-def thinned(first: int, last: int, share: float, day: int) -> Ints:
-    """About `share` of the origins `first`..`last`, ascending, `last` always among them.
+def thinned(first: int, last: int, share: float, day: int, number: int = 0) -> Ints:
+    """About `share` of the origins `first`..`last`, ascending.
 
     Every step of the day (of `day` steps) is thinned by itself to evenly spaced days, shifted from
     one step to the next by the golden ratio: all hours are met equally often, and no day gets
-    more windows than another. A plain stride of 24 would keep one hour alone.
+    more windows than another. A plain stride of 24 would keep one hour alone. Series 0 keeps its
+    newest origin; series of another `number` keep other origins than series 0.
     """
     back = np.arange(max(0, last - first + 1))
     if share < 1:
-        back = back[((back // day + 0.5) * share + back % day * _GOLDEN) % 1 < share]
+        turn = (back // day + 0.5) * share + back % day * _GOLDEN + number * _SILVER
+        back = back[turn % 1 < share]
     origins: Ints = last - back[::-1]
     return origins
 
@@ -143,16 +146,19 @@ def _windows(
     panel: Panel, first: Ints, end: Ints, horizon: int, max_windows: int | None
 ) -> Windows:
     """Complete windows with origin >= `first` and last step before `end`, at most `max_windows`
-    of all series together. The newest origin of every series is kept."""
+    of all series together."""
     last = end - horizon
     count = int(np.maximum(0, last - first + 1).sum())
     share = 1.0 if max_windows is None else max_windows / max(1, count)
     day = panel.freq.season
-    origins = [thinned(int(a), int(b), share, day) for a, b in zip(first, last, strict=True)]
+    origins = [
+        thinned(int(a), int(b), share, day, number)
+        for number, (a, b) in enumerate(zip(first, last, strict=True))
+    ]
     windows = panel.windows(origins, horizon)
     windows = windows.take(windows.complete())
     if max_windows is not None and len(windows) > max_windows:
-        # Rounding, or so many short series that their newest windows alone are too many.
+        # Shares do not add up exactly.
         spread = np.linspace(0, len(windows) - 1, max_windows)
         windows = windows.take(np.ceil(spread).astype(np.int64))
     return windows

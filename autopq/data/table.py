@@ -60,13 +60,14 @@ def read_table(
             table = _gather(_parquet_batches(path, limits), limits)
         else:
             table = _gather(_arrow_batches(path, limits), limits)
-    except (pa.ArrowException, OSError, EOFError) as error:
+        # Without the metadata of pandas, which would turn columns into an index.
+        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, split_blocks=True)
+    except (pa.ArrowException, UnicodeDecodeError, OSError, EOFError) as error:
         raise InputError(
             Issue("file", f"cannot be read as {found}: {_first_line(error)}.", "Send a whole file.")
         ) from error
-    if table.num_rows == 0:
+    if len(frame) == 0:
         raise InputError(Issue("file", "the table has no rows.", "Send at least one series."))
-    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)
     return frame
 
 
