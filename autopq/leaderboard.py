@@ -7,7 +7,8 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class LeaderboardRow:
-    """A candidate: a point forecaster and a quantile model.
+    """A candidate: a quantile model on a point forecaster (None where it needs none), or the
+    ensemble of several.
 
     Scores are per-value means in the target's units where they have units (see
     `evaluation.scores`); the rows are ranked by `validation["mean_pinball"]`. `seconds` and
@@ -16,7 +17,7 @@ class LeaderboardRow:
     """
 
     rank: int
-    forecaster: str
+    forecaster: str | None
     quantile_model: str
     training_method: str | None
     reference: bool  # a simple row that always runs, for comparison
@@ -30,7 +31,7 @@ class LeaderboardRow:
 
     @property
     def name(self) -> str:
-        return f"{self.forecaster}+{self.quantile_model}"
+        return "+".join(part for part in (self.forecaster, self.quantile_model) if part)
 
     def as_dict(self) -> dict[str, Any]:
         return {"name": self.name, **asdict(self)}

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -17,12 +17,11 @@ from autopq.evaluation.grid import DENSE_LEVELS
 from autopq.forecast import Forecast
 from autopq.forecasters import registry as forecasters
 from autopq.forecasters.base import PointForecaster
+from autopq.members import Member, averaged, clip, dense_quantiles, with_marginals
 from autopq.observer import SilentObserver
 from autopq.quantiles import registry as quantile_models
-from autopq.quantiles.base import QuantileModel
-from autopq.search.candidates import predict
-from autopq.search.points import clip
 from autopq.situation import situation
+from autopq.state import State
 from autopq.task import TaskConfig
 
 DEFAULT_PATHS = 200
@@ -30,11 +29,10 @@ DEFAULT_PATHS = 200
 
 @dataclass
 class FittedModel:
-    """A point forecaster and a quantile model with the end of the data they were fitted on."""
+    """One member or a weighted few, with the end of the data they were fitted on."""
 
     config: TaskConfig
-    forecaster: PointForecaster
-    quantile_model: QuantileModel
+    members: tuple[Member, ...]  # weights sum to 1, the largest first
     history: Panel
 
     def predict(
@@ -53,52 +51,73 @@ class FittedModel:
 
         Raises InputError for rows that do not fit the task or missing future covariates.
         """
-        panel, items = self.panel(history, future)
+        panel, items = situation(self.config, self.history, history, future)
         rows = np.array([panel.item_ids.index(item) for item in items], np.int64)
         windows = Windows(panel, rows, panel.lengths[rows], self.config.horizon)
-        points = self.points(windows)
-        context = self._context()
-        drawn = self.quantile_model.sample(windows, points, paths, context.generator("paths"))
+        points = self._points(windows)
+        quantiles = self._quantiles(windows, points)
         return Forecast(
             target=self.config.target,
             item_ids=items,
             timestamps=panel.time[windows.steps],
             timezone=panel.timezone,
             levels=DENSE_LEVELS,
-            quantiles=predict(self.quantile_model, windows, points, self.config, context),
-            paths=clip(drawn, self.config).astype(np.float32),
+            quantiles=quantiles,
+            paths=self._paths(windows, points, quantiles, paths),
         )
-
-    def panel(
-        self, history: pd.DataFrame | None, future: pd.DataFrame | None
-    ) -> tuple[Panel, tuple[str, ...]]:
-        """The panel to forecast on, all of the model's series in its own order, and the series
-        that were asked for."""
-        return situation(self.config, self.history, history, future)
-
-    def points(self, windows: Windows) -> Floats:
-        """[n, H] point forecasts inside the physical limits."""
-        return clip(self.forecaster.predict(windows), self.config)
 
     def quantiles(self, windows: Windows) -> Floats:
         """[n, H, Q] quantiles on `evaluation.grid.DENSE_LEVELS` for any windows, as a backtest
         needs them."""
-        return predict(
-            self.quantile_model, windows, self.points(windows), self.config, self._context()
-        )
+        return self._quantiles(windows, self._points(windows))
+
+    def _points(self, windows: Windows) -> list[Floats | None]:
+        """Each member's point forecasts; a forecaster that several share works once."""
+        made: dict[int, Floats | None] = {}
+        for member in self.members:
+            key = id(member.forecaster)
+            if key not in made:
+                made[key] = member.points(windows, self.config)
+        return [made[id(member.forecaster)] for member in self.members]
+
+    def _quantiles(self, windows: Windows, points: list[Floats | None]) -> Floats:
+        parts = [
+            dense_quantiles(member.quantile_model, windows, given, self.config, self._rng())
+            for member, given in zip(self.members, points, strict=True)
+        ]
+        return averaged(parts, [member.weight for member in self.members])
+
+    def _paths(
+        self, windows: Windows, points: list[Floats | None], quantiles: Floats, paths: int
+    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+        """The weightiest member's paths; with several members, moved onto the marginals of
+        all."""
+        drawn = self.members[0].quantile_model.sample(windows, points[0], paths, self._rng())
+        if len(self.members) > 1 and paths:
+            return with_marginals(drawn, quantiles)
+        return clip(drawn, self.config).astype(np.float32)
+
+    def _rng(self) -> np.random.Generator:
+        context = FitContext(self.config.seed, SilentObserver(), torch.device("cpu"))
+        return context.generator("predict")
 
     def save(self, directory: Path) -> None:
         """Write to `directory`, which must not exist yet."""
-        components = {
-            "forecaster": self.forecaster.state(),
-            "quantile_model": self.quantile_model.state(),
-            "history": panel_state(self.history),
-        }
-        settings = {
-            "config": self.config.model_dump(mode="json"),
-            "forecaster": self.forecaster.name,
-            "quantile_model": self.quantile_model.name,
-        }
+        components: dict[str, State] = {"history": panel_state(self.history)}
+        members: list[dict[str, Any]] = []
+        for number, member in enumerate(self.members):
+            row: dict[str, Any] = {
+                "weight": member.weight,
+                "forecaster": None,
+                "quantile_model": member.quantile_model.name,
+                "component": f"member{number}",
+            }
+            components[row["component"]] = member.quantile_model.state()
+            if member.forecaster is not None:
+                row["forecaster"] = member.forecaster.name
+                components[_component(member.forecaster.name)] = member.forecaster.state()
+            members.append(row)
+        settings = {"config": self.config.model_dump(mode="json"), "members": members}
         artifact.save(directory, components, settings)
 
     @classmethod
@@ -109,18 +128,25 @@ class FittedModel:
         """
         components, settings = artifact.load(directory)
         try:
-            return cls(
-                config=TaskConfig.model_validate(settings["config"]),
-                forecaster=forecasters.load(settings["forecaster"]).from_state(
-                    components["forecaster"]
-                ),
-                quantile_model=quantile_models.load(settings["quantile_model"]).from_state(
-                    components["quantile_model"]
-                ),
-                history=panel_of(components["history"]),
+            fitted: dict[str, PointForecaster] = {
+                name: forecasters.load(name).from_state(components[_component(name)])
+                for name in {row["forecaster"] for row in settings["members"]} - {None}
+            }
+            members = tuple(
+                Member(
+                    fitted.get(row["forecaster"]),
+                    quantile_models.load(row["quantile_model"]).from_state(
+                        components[row["component"]]
+                    ),
+                    float(row["weight"]),
+                )
+                for row in settings["members"]
             )
+            config = TaskConfig.model_validate(settings["config"])
+            return cls(config, members, panel_of(components["history"]))
         except (KeyError, ValueError) as error:
             raise ArtifactError(f"the model in '{directory.name}' lacks {error}") from error
 
-    def _context(self) -> FitContext:
-        return FitContext(self.config.seed, SilentObserver(), torch.device("cpu"))
+
+def _component(forecaster: str) -> str:
+    return f"forecaster.{forecaster}"

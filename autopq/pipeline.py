@@ -9,26 +9,24 @@ import pandas as pd
 import torch
 
 from autopq.context import FitContext
-from autopq.data.audit import AuditReport, audit
+from autopq.data.audit import audit
 from autopq.data.history import tail
 from autopq.data.panel import Panel
-from autopq.data.splits import Splits, fit_windows, split
+from autopq.data.report import AuditReport
+from autopq.data.splits import Splits, split
 from autopq.data.table import read_table
 from autopq.energy import EnergyMeter, create_meter
-from autopq.errors import AutoPQError
 from autopq.leaderboard import LeaderboardRow
 from autopq.model import FittedModel
 from autopq.observer import Observer, SilentObserver
 from autopq.presets import Effort, effort
-from autopq.search.candidates import (
-    Candidate,
-    fit_quantile_models,
-    leaderboard,
-    score,
-    search_spreads,
-)
+from autopq.quantiles import registry as quantile_models
+from autopq.search.board import leaderboard, winner
+from autopq.search.candidates import fit_quantile_models, score, search_spreads
 from autopq.search.cost import Workbench
+from autopq.search.ensemble import select_ensemble
 from autopq.search.points import PointFit, fit_out_of_fold, fit_points
+from autopq.search.refit import members, refit
 from autopq.situation import history_rows
 from autopq.task import TaskConfig
 
@@ -83,25 +81,23 @@ class AutoPQ:
             bench.plan(self._units())
         with bench.phase("select"):
             points = fit_points(splits, self.config, self._effort, self._context, bench)
-        with bench.phase("quantiles"):
             self._out_of_fold(points, splits, bench)
+        with bench.phase("quantiles"):
             candidates = fit_quantile_models(points, splits, self._effort, self._context, bench)
         with bench.phase("search"):
-            search_spreads(candidates, splits, self._effort, self._context, bench)
+            search_spreads(candidates, splits, self._effort, self.config, self._context, bench)
         with bench.phase("evaluate"):
-            score(candidates, splits, self.config, self._context)
-            rows = leaderboard(candidates)
-            winner = _winner(candidates)
-            bench.advance(1, f"{winner.name} is best on validation")
+            score(candidates, splits, self.config, self._context, bench)
+            ensemble = select_ensemble(candidates, splits) if self._effort.ensemble else None
+            rows = leaderboard(candidates, ensemble)
+            chosen = winner(candidates, ensemble)
+            bench.advance(1, f"{rows[0].name} is best on validation")
         if self.config.refit:
             with bench.phase("refit"):
-                everything = fit_windows(panel, self.config.horizon, self._effort.train_windows)
-                winner.point.forecaster.fit(everything, None, self._context)
+                refit(chosen, panel, splits, self._effort, self._context, bench)
                 bench.advance(1, "refitted on all rows")
-        assert winner.model is not None
         kept = tail(panel, history_rows(panel, self.config.horizon))
-        model = FittedModel(self.config, winner.point.forecaster, winner.model, kept)
-        return FitResult(model, rows, report)
+        return FitResult(FittedModel(self.config, members(chosen), kept), rows, report)
 
     def _split(self, panel: Panel) -> Splits:
         return split(
@@ -113,18 +109,14 @@ class AutoPQ:
         )
 
     def _out_of_fold(self, points: list[PointFit], splits: Splits, bench: Workbench) -> None:
-        for point in points[: self._effort.out_of_fold_forecasters]:
-            fit_out_of_fold(point, splits, self.config, self._effort, self._context, bench)
+        """Out-of-fold forecasts of the best point forecasters, if a quantile model wants them."""
+        models = [quantile_models.load(name) for name in self._effort.quantile_models]
+        if any(model.needs_point == "out_of_fold" for model in models):
+            for point in points[: self._effort.out_of_fold_forecasters]:
+                fit_out_of_fold(point, splits, self.config, self._effort, self._context, bench)
 
     def _units(self) -> float:
-        """The work ahead, in fits."""
+        """The work ahead, in fits; a guess that only serves the progress figure."""
         forecasters, models = len(self._effort.forecasters), len(self._effort.quantile_models)
         folds = self._effort.folds * self._effort.out_of_fold_forecasters
-        return forecasters + folds + 2 * forecasters * models + 2
-
-
-def _winner(candidates: list[Candidate]) -> Candidate:
-    best = min(candidates, key=lambda candidate: candidate.score)
-    if best.model is None or best.error:
-        raise AutoPQError("no candidate could be scored; see the trials for the reasons")
-    return best
+        return forecasters + folds + 1.5 * forecasters * models + 2

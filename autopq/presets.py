@@ -1,6 +1,6 @@
 """What each preset tries, and how hard. The numbers are budgets, not results."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autopq.task import Preset, TaskConfig
@@ -27,6 +27,7 @@ class Effort:
     # are tried on the best point forecasters only.
     out_of_fold_forecasters: int
     folds: int
+    ensemble: bool  # whether an average of candidates may win
     params: dict[str, dict[str, Any]] = field(default_factory=dict)  # by component name
 
 
@@ -41,6 +42,7 @@ EFFORTS: dict[Preset, Effort] = {
         spread_trials=12,
         out_of_fold_forecasters=0,
         folds=0,
+        ensemble=False,
         params={},
     ),
     "default": Effort(
@@ -53,6 +55,7 @@ EFFORTS: dict[Preset, Effort] = {
         spread_trials=20,
         out_of_fold_forecasters=1,
         folds=3,
+        ensemble=True,
         params={},
     ),
 }
@@ -64,12 +67,10 @@ def effort(config: TaskConfig) -> Effort:
     base = EFFORTS[config.preset]
     forecasters = config.forecasters or base.forecasters
     quantile_models = config.quantile_models or base.quantile_models
-    return Effort(
-        **{
-            **base.__dict__,
-            "forecasters": _with(REFERENCE_FORECASTER, forecasters),
-            "quantile_models": _with(REFERENCE_QUANTILE_MODEL, quantile_models),
-        }
+    return replace(
+        base,
+        forecasters=_with(REFERENCE_FORECASTER, forecasters),
+        quantile_models=_with(REFERENCE_QUANTILE_MODEL, quantile_models),
     )
 
 

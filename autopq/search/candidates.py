@@ -1,4 +1,5 @@
-"""Candidates: a point forecaster and a quantile model, fitted, its spread chosen, and scored."""
+"""Candidates: a quantile model on a point forecaster or on none, fitted, its spread chosen, and
+scored."""
 
 from dataclasses import dataclass, field
 
@@ -7,41 +8,60 @@ import numpy as np
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.data.splits import Splits
-from autopq.evaluation.grid import DENSE_LEVELS, monotone
+from autopq.evaluation.grid import DENSE_LEVELS
 from autopq.evaluation.scores import evaluate
-from autopq.leaderboard import LeaderboardRow
+from autopq.members import dense_quantiles
 from autopq.presets import REFERENCE_FORECASTER, REFERENCE_QUANTILE_MODEL, Effort
 from autopq.quantiles import registry
 from autopq.quantiles.base import QuantileModel
 from autopq.quantiles.flow_cache import FlowCache
 from autopq.search.cost import Cost, Workbench
-from autopq.search.points import PointFit, clip
+from autopq.search.points import PointFit
 from autopq.search.spread import search_spread
 from autopq.task import TaskConfig
 
 SCORE = "mean_pinball"
-_CHUNK = 200  # windows scored at once: bounds the memory of sample paths
+
+
+@dataclass
+class Scored:
+    """Quantiles [n, H, Q] of one part of the data on the dense grid, and their scores."""
+
+    quantiles: Floats
+    scores: dict[str, float]
 
 
 @dataclass
 class Candidate:
     """One row of the leaderboard in the making."""
 
-    point: PointFit
-    quantile_model: str
-    model: QuantileModel | None = None
-    validation: dict[str, float] = field(default_factory=dict)
-    test: dict[str, float] = field(default_factory=dict)
+    point: PointFit | None
+    model: QuantileModel
     cost: Cost = field(default_factory=Cost)
+    validation: Scored | None = None
+    test: Scored | None = None
     error: str | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.point.name}+{self.quantile_model}"
+        return f"{self.point.name}+{self.model.name}" if self.point else self.model.name
+
+    @property
+    def reference(self) -> bool:
+        """Whether it is one of the simple rows that always run, for comparison."""
+        on_reference = self.point is not None and self.point.name == REFERENCE_FORECASTER
+        return on_reference or self.model.name == REFERENCE_QUANTILE_MODEL
 
     @property
     def score(self) -> float:
-        return self.validation.get(SCORE, np.inf)
+        return self.validation.scores[SCORE] if self.validation else float("inf")
+
+    @property
+    def training_methods(self) -> str | None:
+        """The training methods of its networks, joined where there are two."""
+        used = [self.point.forecaster.training_method] if self.point else []
+        used.append(self.model.training_method)
+        return "+".join(dict.fromkeys(method for method in used if method)) or None
 
 
 def fit_quantile_models(
@@ -53,51 +73,57 @@ def fit_quantile_models(
 ) -> list[Candidate]:
     """A fitted candidate for every combination the effort asks for. `points` come best first."""
     flows = FlowCache()
-    candidates = []
-    for rank, point in enumerate(points):
-        for name in effort.quantile_models:
-            if _worth_trying(name, point, rank, points, effort):
-                candidates.append(_fit(name, point, splits, effort, flows, context, bench))
-    return candidates
+    return [
+        _fit(name, point, splits, effort, flows, context, bench)
+        for name in effort.quantile_models
+        for point in _standing_on(name, points, effort)
+    ]
 
 
-def _worth_trying(
-    name: str, point: PointFit, rank: int, points: list[PointFit], effort: Effort
-) -> bool:
+def _standing_on(name: str, points: list[PointFit], effort: Effort) -> list[PointFit | None]:
+    """The point forecasters a quantile model is tried on; [None] for one that needs none."""
+    model = registry.load(name)
+    if model.needs_point == "none":
+        return [None]
     if name == REFERENCE_QUANTILE_MODEL:
-        return True
-    if registry.load(name).needs_point == "out_of_fold":
-        return rank < effort.out_of_fold_forecasters
+        return list(points)
     # The reference forecaster carries the reference row; richer models go to the others, unless
     # there are none.
-    return point.name != REFERENCE_FORECASTER or len(points) == 1
+    richer = [point for point in points if point.name != REFERENCE_FORECASTER] or points
+    if model.needs_point == "out_of_fold":
+        return [point for point in richer if point.out_of_fold is not None]
+    return list(richer)
 
 
 def _fit(
     name: str,
-    point: PointFit,
+    point: PointFit | None,
     splits: Splits,
     effort: Effort,
     flows: FlowCache,
     context: FitContext,
     bench: Workbench,
 ) -> Candidate:
-    candidate = Candidate(point, name, cost=point.cost)
     params = effort.params.get(name, {})
     model = registry.create(name, **params)
+    candidate = Candidate(point, model)
     with bench.trial(
         candidate.name,
         params,
-        forecaster=point.name,
+        forecaster=point.name if point else None,
         quantile_model=name,
         training_method=model.training_method,
     ) as trial:
         model.use(flows)
-        model.fit(splits.train, point.out_of_fold, splits.validation, point.validation, context)
-    candidate.model, candidate.error = model, trial.error
-    candidate.cost += trial.cost
-    if model.needs_point == "out_of_fold" and name != REFERENCE_QUANTILE_MODEL:
-        candidate.cost += point.out_of_fold_cost
+        out_of_fold = point.out_of_fold if point else None
+        honest = point.validation if point else None
+        model.fit(splits.train, out_of_fold, splits.validation, honest, context)
+    candidate.error = trial.error
+    candidate.cost = trial.cost
+    if point is not None:
+        candidate.cost += point.cost
+        if model.needs_point == "out_of_fold":
+            candidate.cost += point.out_of_fold_cost
     bench.advance(1, f"fitted {candidate.name}")
     return candidate
 
@@ -106,124 +132,90 @@ def search_spreads(
     candidates: list[Candidate],
     splits: Splits,
     effort: Effort,
+    config: TaskConfig,
     context: FitContext,
     bench: Workbench,
 ) -> None:
     """Choose the spread of every candidate whose model has one, on validation windows."""
     for candidate in candidates:
-        if candidate.model is None or candidate.error or not candidate.model.has_spread:
+        model, point = candidate.model, candidate.point
+        if candidate.error or point is None or not model.has_spread:
             continue
         with bench.trial(
             f"{candidate.name}/spread",
             {},
-            forecaster=candidate.point.name,
-            quantile_model=candidate.quantile_model,
-            training_method=candidate.model.training_method,
+            forecaster=point.name,
+            quantile_model=model.name,
+            training_method=model.training_method,
         ) as trial:
             trial.score = search_spread(
-                candidate.model,
+                model,
                 splits.validation,
-                candidate.point.validation,
+                point.validation,
                 trials=effort.spread_trials,
                 paths=effort.score_paths,
                 context=context,
                 bench=bench,
+                lower=config.lower,
+                upper=config.upper,
             )
-            trial.params["spread"] = candidate.model.spread
+            trial.params["spread"] = model.spread
         candidate.error = trial.error
         candidate.cost += trial.cost
         bench.advance(1, f"chose the spread of {candidate.name}")
 
 
 def score(
-    candidates: list[Candidate], splits: Splits, config: TaskConfig, context: FitContext
+    candidates: list[Candidate],
+    splits: Splits,
+    config: TaskConfig,
+    context: FitContext,
+    bench: Workbench,
 ) -> None:
     """Validation and, where rows were held out, test scores of every candidate."""
     for candidate in candidates:
-        model = candidate.model
-        if model is None or candidate.error:
+        if candidate.error:
             continue
-        if model.fits_on_validation:
-            quantiles = _cross_fitted(candidate, splits, config, context)
-        else:
-            quantiles = predict(
-                model, splits.validation, candidate.point.validation, config, context
-            )
-        candidate.validation = evaluate(splits.validation.target(), quantiles, DENSE_LEVELS)
-        if len(splits.test):
-            quantiles = predict(model, splits.test, candidate.point.test, config, context)
-            candidate.test = evaluate(splits.test.target(), quantiles, DENSE_LEVELS)
+        with bench.trial(
+            f"{candidate.name}/score",
+            {},
+            forecaster=candidate.point.name if candidate.point else None,
+            quantile_model=candidate.model.name,
+            training_method=candidate.model.training_method,
+        ) as trial:
+            candidate.validation = _validation(candidate, splits, config, context)
+            trial.score = candidate.score
+            if len(splits.test):
+                points = candidate.point.test if candidate.point else None
+                rng = context.generator("score")
+                found = dense_quantiles(candidate.model, splits.test, points, config, rng)
+                candidate.test = scored(splits.test, found)
+        if trial.error:
+            candidate.error, candidate.validation = trial.error, None
 
 
-def predict(
-    model: QuantileModel,
-    windows: Windows,
-    points: Floats,
-    config: TaskConfig,
-    context: FitContext,
-) -> Floats:
-    """[n, H, Q] quantiles on the dense grid: ascending, inside the physical limits, the same
-    whatever the chunks."""
-    parts = []
-    for first in range(0, len(windows), _CHUNK):
-        chunk = slice(first, first + _CHUNK)
-        rng = context.generator(f"predict/{first}")
-        found = model.quantiles(windows.take(chunk), points[chunk], DENSE_LEVELS, rng)
-        parts.append(clip(monotone(found), config))
-    return np.concatenate(parts)
+def scored(windows: Windows, quantiles: Floats) -> Scored:
+    """Quantiles on the dense grid with their scores on the windows' targets."""
+    return Scored(quantiles, evaluate(windows.target(), quantiles, DENSE_LEVELS))
 
 
-def _cross_fitted(
+def _validation(
     candidate: Candidate, splits: Splits, config: TaskConfig, context: FitContext
-) -> Floats:
-    """Validation quantiles of a model that learns from validation targets: the earlier half is
-    forecast by a fit on the later one and the other way round, so that no window is scored by a
-    fit that saw it."""
-    windows, points = splits.validation, candidate.point.validation
+) -> Scored:
+    windows, point = splits.validation, candidate.point
+    points = point.validation if point else None
+    rng = context.generator("score")
+    if not candidate.model.fits_on_validation or len(windows) < 2:
+        return scored(windows, dense_quantiles(candidate.model, windows, points, config, rng))
+    # A model that learns from validation targets is scored by fits that did not see them: the
+    # earlier half is forecast by a fit on the later one, and the other way round.
     quantiles = np.empty((len(windows), windows.horizon, len(DENSE_LEVELS)))
-    early = windows.origin <= np.median(windows.origin)
-    params = candidate.model.params if candidate.model else {}
+    early = np.arange(len(windows)) < len(windows) // 2
+    early[np.argsort(windows.panel.time[windows.start], kind="stable")] = early.copy()
     for held in (early, ~early):
-        if not held.any() or held.all():
-            held = np.ones(len(windows), bool)
-        model = registry.create(candidate.quantile_model, **params)
-        fitted = ~held if not held.all() else held
-        model.fit(
-            splits.train, candidate.point.out_of_fold, windows.take(fitted), points[fitted], context
-        )
-        quantiles[held] = predict(model, windows.take(held), points[held], config, context)
-    return quantiles
-
-
-def leaderboard(candidates: list[Candidate]) -> list[LeaderboardRow]:
-    """Rows ranked by validation score; failed candidates come last, with their reason."""
-    ranked = sorted(candidates, key=lambda candidate: candidate.score)
-    return [
-        LeaderboardRow(
-            rank=rank,
-            forecaster=candidate.point.name,
-            quantile_model=candidate.quantile_model,
-            training_method=_methods(candidate),
-            reference=candidate.point.name == REFERENCE_FORECASTER
-            or candidate.quantile_model == REFERENCE_QUANTILE_MODEL,
-            validation=candidate.validation,
-            test=candidate.test,
-            seconds=candidate.cost.seconds,
-            energy_wh=candidate.cost.energy_wh,
-            spread=candidate.model.spread if candidate.model else None,
-            error=candidate.error,
-            details={
-                "forecaster": candidate.point.forecaster.describe(),
-                "quantile_model": candidate.model.describe() if candidate.model else {},
-            },
-        )
-        for rank, candidate in enumerate(ranked, start=1)
-    ]
-
-
-def _methods(candidate: Candidate) -> str | None:
-    """The training methods of the candidate's networks, joined where there are two."""
-    used = [candidate.point.forecaster.training_method]
-    if candidate.model is not None:
-        used.append(candidate.model.training_method)
-    return "+".join(dict.fromkeys(method for method in used if method)) or None
+        model = registry.create(candidate.model.name, **candidate.model.params)
+        kept, given = windows.take(~held), None if points is None else points[~held]
+        model.fit(splits.train, point.out_of_fold if point else None, kept, given, context)
+        asked = None if points is None else points[held]
+        quantiles[held] = dense_quantiles(model, windows.take(held), asked, config, rng)
+    return scored(windows, quantiles)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autopq.energy import EnergyMeter
-from autopq.errors import Stopped
+from autopq.errors import AutoPQError, Stopped
 from autopq.observer import Observer, Phase, TrialRecord
 
 
@@ -66,6 +66,12 @@ class Workbench:
     def check_stop(self) -> None:
         if self._observer.should_stop():
             raise Stopped("stopped on request")
+
+    @staticmethod
+    def require(trial: TrialResult) -> None:
+        """Raise AutoPQError for a failed trial nothing can go on without."""
+        if trial.error is not None:
+            raise AutoPQError(trial.error)
 
     @contextmanager
     def trial(

@@ -11,9 +11,9 @@ import numpy as np
 from autopq.context import FitContext
 from autopq.data.panel import Floats
 from autopq.data.splits import Splits, blocked_folds
-from autopq.errors import AutoPQError
 from autopq.forecasters import registry
 from autopq.forecasters.base import PointForecaster
+from autopq.members import clip
 from autopq.presets import Effort
 from autopq.search.cost import Cost, Workbench
 from autopq.task import TaskConfig
@@ -33,26 +33,13 @@ class PointFit:
     out_of_fold_cost: Cost = field(default_factory=Cost)
 
 
-def clip(values: Floats, config: TaskConfig) -> Floats:
-    """Values inside the physical limits of the task."""
-    if config.lower is None and config.upper is None:
-        return values
-    return np.clip(values, config.lower, config.upper)
-
-
 def fit_points(
     splits: Splits, config: TaskConfig, effort: Effort, context: FitContext, bench: Workbench
 ) -> list[PointFit]:
     """Every forecaster of the effort, best validation MAE first. One that fails is recorded as a
-    failed trial and left out; raises AutoPQError only when none is left."""
-    fits = []
-    for name in effort.forecasters:
-        fit = _fit_point(name, splits, config, effort, context, bench)
-        if fit is not None:
-            fits.append(fit)
-    if not fits:
-        raise AutoPQError("no point forecaster could be fitted; see the trials for the reasons")
-    return sorted(fits, key=lambda fit: fit.mae)
+    failed trial and left out."""
+    fits = [_fit_point(name, splits, config, effort, context, bench) for name in effort.forecasters]
+    return sorted((fit for fit in fits if fit is not None), key=lambda fit: fit.mae)
 
 
 def _fit_point(
@@ -86,7 +73,7 @@ def fit_out_of_fold(
     bench: Workbench,
 ) -> None:
     """Give `point` forecasts of its training windows, each from a fit on the other blocks of
-    time with a horizon's gap purged around them."""
+    time with a horizon's gap purged around them. They stay None if one of the fits fails."""
     train, params = splits.train, effort.params.get(point.name, {})
     forecasts = np.full((len(train), train.horizon), np.nan)
     for number, (kept, held) in enumerate(blocked_folds(train, effort.folds, train.horizon), 1):

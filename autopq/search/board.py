@@ -1,0 +1,76 @@
+"""The leaderboard and the winner."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from autopq.errors import AutoPQError
+from autopq.leaderboard import LeaderboardRow
+from autopq.search.candidates import SCORE, Candidate, Scored
+from autopq.search.ensemble import Ensemble
+
+ENSEMBLE = "ensemble"
+
+
+def winner(candidates: list[Candidate], ensemble: Ensemble | None) -> list[tuple[Candidate, float]]:
+    """The members to keep and their weights: the ensemble's, or the best candidate alone.
+
+    Raises AutoPQError when no candidate could be scored.
+    """
+    if ensemble is not None:
+        return ensemble.members
+    best = min(candidates, key=lambda candidate: candidate.score, default=None)
+    if best is None or best.validation is None:
+        reasons = {candidate.error for candidate in candidates if candidate.error}
+        raise AutoPQError(f"no candidate could be scored: {'; '.join(sorted(reasons)) or 'none'}")
+    return [(best, 1.0)]
+
+
+def leaderboard(candidates: list[Candidate], ensemble: Ensemble | None) -> list[LeaderboardRow]:
+    """Rows ranked by validation score; failed candidates come last, with their reason."""
+    rows = [_row(candidate) for candidate in candidates]
+    if ensemble is not None:
+        rows.append(_ensemble_row(ensemble))
+    rows.sort(key=lambda row: row.validation.get(SCORE, float("inf")))
+    return [replace(row, rank=rank) for rank, row in enumerate(rows, start=1)]
+
+
+def _row(candidate: Candidate) -> LeaderboardRow:
+    point = candidate.point
+    return LeaderboardRow(
+        rank=0,
+        forecaster=point.name if point else None,
+        quantile_model=candidate.model.name,
+        training_method=candidate.training_methods,
+        reference=candidate.reference,
+        validation=_scores(candidate.validation),
+        test=_scores(candidate.test),
+        seconds=candidate.cost.seconds,
+        energy_wh=candidate.cost.energy_wh,
+        spread=candidate.model.spread,
+        error=candidate.error,
+        details={
+            "forecaster": point.forecaster.describe() if point else {},
+            "quantile_model": {} if candidate.error else candidate.model.describe(),
+        },
+    )
+
+
+def _ensemble_row(ensemble: Ensemble) -> LeaderboardRow:
+    used = [candidate.training_methods for candidate, _ in ensemble.members]
+    methods = dict.fromkeys(m for joined in used if joined for m in joined.split("+"))
+    return LeaderboardRow(
+        rank=0,
+        forecaster=None,
+        quantile_model=ENSEMBLE,
+        training_method="+".join(methods) or None,
+        reference=False,
+        validation=_scores(ensemble.validation),
+        test=_scores(ensemble.test),
+        seconds=ensemble.cost.seconds,
+        energy_wh=ensemble.cost.energy_wh,
+        details={"members": {c.name: round(weight, 4) for c, weight in ensemble.members}},
+    )
+
+
+def _scores(part: Scored | None) -> Mapping[str, float]:
+    return part.scores if part else {}

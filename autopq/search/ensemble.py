@@ -1,0 +1,91 @@
+"""Greedy averaging of candidates on validation data (Caruana et al. 2004), quantile by quantile.
+
+Adding the best partner again and again, with repetition, gives small whole-number weights: a
+strong form of regularisation that a free fit of weights lacks.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autopq.data.splits import Splits
+from autopq.evaluation.grid import DENSE_LEVELS
+from autopq.evaluation.scores import mean_pinball
+from autopq.members import averaged
+from autopq.search.candidates import Candidate, Scored, scored
+from autopq.search.cost import Cost
+
+_MOST_PICKS = 12
+# The share of its loss an average must save to be worth several models in production.
+_WORTHWHILE = 0.002
+
+
+@dataclass
+class Ensemble:
+    """Candidates with positive weights that sum to 1, largest first, and their average's
+    scores."""
+
+    members: list[tuple[Candidate, float]]
+    validation: Scored
+    test: Scored | None
+
+    @property
+    def cost(self) -> Cost:
+        """What its members take together; a forecaster that two share is counted once."""
+        total = Cost()
+        points = {id(c.point): c.point for c, _ in self.members if c.point is not None}
+        for candidate, _ in self.members:
+            total += candidate.cost
+        for point in points.values():
+            shared = sum(c.point is point for c, _ in self.members) - 1
+            for _ in range(shared):
+                total += Cost(-point.cost.seconds, -point.cost.energy_mj)
+        return total
+
+
+def select_ensemble(candidates: list[Candidate], splits: Splits) -> Ensemble | None:
+    """The average that scores best on validation; None if no average is worth its members."""
+    usable = [candidate for candidate in candidates if candidate.validation is not None]
+    if len(usable) < 2:
+        return None
+    truth = splits.validation.target()
+    parts = [c.validation.quantiles for c in usable if c.validation is not None]
+    counts = _pick(truth, parts, usable)
+    chosen = [(usable[i], count / sum(counts)) for i, count in enumerate(counts) if count]
+    if len(chosen) < 2:
+        return None
+    chosen.sort(key=lambda member: -member[1])
+    validation = scored(splits.validation, _average(chosen, "validation"))
+    best = min(candidate.score for candidate in usable)
+    if validation.scores["mean_pinball"] > best * (1 - _WORTHWHILE):
+        return None
+    test = scored(splits.test, _average(chosen, "test")) if len(splits.test) else None
+    return Ensemble(chosen, validation, test)
+
+
+def _pick(
+    truth: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    parts: list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]],
+    usable: list[Candidate],
+) -> list[int]:
+    """How often each candidate is picked before another pick stops helping."""
+    counts = [0] * len(parts)
+    first = min(range(len(parts)), key=lambda i: usable[i].score)
+    counts[first] = 1
+    total, best = parts[first].copy(), usable[first].score
+    for picks in range(2, _MOST_PICKS + 1):
+        scores = [mean_pinball(truth, (total + part) / picks, DENSE_LEVELS) for part in parts]
+        choice = int(np.argmin(scores))
+        if scores[choice] >= best:
+            break
+        best = scores[choice]
+        counts[choice] += 1
+        total += parts[choice]
+    return counts
+
+
+def _average(
+    members: list[tuple[Candidate, float]], part: str
+) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    quantiles = [getattr(candidate, part).quantiles for candidate, _ in members]
+    return averaged(quantiles, [weight for _, weight in members])
