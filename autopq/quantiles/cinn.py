@@ -28,7 +28,7 @@ class TargetTrainedCINN(FlowModel):
     """What both variants share. The network's sizes are the published ones; it is trained with a
     falling, higher learning rate and stopped early, which needs fewer epochs."""
 
-    needs_point: ClassVar[NeedsPoint] = "none"
+    needs_point: ClassVar[NeedsPoint] = "forecast"
     spread_range = (0.01, 3.0)
     perturbation: ClassVar[Perturbation]
 
@@ -50,11 +50,11 @@ class TargetTrainedCINN(FlowModel):
             "embedding": 4,
             "clamp": 0.5,
             "dropout": 0.0,
-            "max_epochs": 40,
+            "max_epochs": 30,
             "batch_size": 256,
             "learning_rate": 2e-3,
             "weight_decay": 1e-5,
-            "patience": 8,
+            "patience": 6,
         }
 
     def use(self, flows: FlowCache) -> None:

@@ -21,7 +21,7 @@ class ResidualQuantiles(QuantileModel):
     """
 
     name = "residual"
-    needs_point: ClassVar[NeedsPoint] = "none"
+    needs_point: ClassVar[NeedsPoint] = "forecast"
     fits_on_validation = True
 
     @classmethod
@@ -36,10 +36,10 @@ class ResidualQuantiles(QuantileModel):
         validation_points: Floats | None,
         context: FitContext,
     ) -> None:
-        if validation_points is None:
-            raise ValueError("residual quantiles need point forecasts of the validation windows")
         if len(validation) == 0:
             return
+        if validation_points is None:
+            raise ValueError("residual quantiles need point forecasts of the validation windows")
         errors = validation.target() - validation_points
         target = SeriesScale.fit(train if len(train) else validation)
         self._scale = fit_error_scale(target, validation, errors)

@@ -75,11 +75,11 @@ class ResidualCINN(FlowModel):
             "clamp": 1.0,
             "dropout": 0.2,
             "condition_noise": 0.05,
-            "max_epochs": 40,
-            "batch_size": 128,
+            "max_epochs": 25,
+            "batch_size": 256,
             "learning_rate": 2e-3,
             "weight_decay": 1e-4,
-            "patience": 8,
+            "patience": 6,
         }
 
     def fit(
