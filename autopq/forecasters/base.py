@@ -10,6 +10,7 @@ from autopq.data.panel import Floats, Windows
 from autopq.state import Arrays as Arrays
 from autopq.state import State as State
 
+
 class Trial(Protocol):
     """The part of `optuna.Trial` that search spaces use."""
 

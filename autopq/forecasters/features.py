@@ -29,7 +29,7 @@ from autopq.forecasters.lookback import (
     season_values,
     span_statistics,
 )
-from autopq.forecasters.scaling import SeriesScale
+from autopq.forecasters.scaling import SeriesScale, known_rows
 
 LevelOffset = Literal["none", "recent_mean", "same_type_mean"]
 LEVEL_OFFSETS: tuple[LevelOffset, ...] = get_args(LevelOffset)
@@ -85,7 +85,15 @@ class FeatureBuilder:
         sample = train.take(np.unique(np.linspace(0, len(train) - 1, 256).astype(np.int64)))
         columns, _ = everything._columns(sample)
         known = np.array([np.isfinite(column).mean() for column in columns.values])
-        keep = np.flatnonzero(known >= _MIN_KNOWN_SHARE)
+        seen_year = _years_covered(train) >= 1
+        keep = np.array(
+            [
+                i
+                for i, name in enumerate(columns.names)
+                if known[i] >= _MIN_KNOWN_SHARE and (seen_year or not _is_yearly(name))
+            ],
+            np.int64,
+        )
         return cls(
             everything.scale,
             level_offset,
@@ -215,6 +223,18 @@ class FeatureBuilder:
             tuple(meta["names"]),
             tuple(meta["groups"]),
         )
+
+
+def _years_covered(windows: Windows) -> float:
+    """Longest stretch of one series' training rows. Before a year is full, forecasts lie in
+    seasons never seen, and what a model read into the day of the year leads it astray there."""
+    time = windows.panel.local_time
+    spans = [time[r.stop - 1] - time[r.start] for r in known_rows(windows) if r.stop > r.start]
+    return float(max(spans) / np.timedelta64(365, "D"))
+
+
+def _is_yearly(name: str) -> bool:
+    return "year" in name or "month" in name
 
 
 def history_rows(freq: Frequency, horizon: int) -> int:

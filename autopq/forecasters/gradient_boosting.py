@@ -12,9 +12,8 @@ from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.forecasters.base import PointForecaster, State, Trial
 from autopq.forecasters.features import LEVEL_OFFSETS, FeatureBuilder, LevelOffset
-from autopq.forecasters.sampling import within_budget
+from autopq.forecasters.sampling import AUTO, within_budget
 
-AUTO = "auto"
 OBJECTIVES = ("l1", "l2")
 # More rows carry more trees: the refit sees the validation rows as well.
 _REFIT_ROUNDS = 1.15

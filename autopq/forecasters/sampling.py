@@ -1,8 +1,11 @@
-"""Thinning of training windows to a row budget."""
+"""What row-wise forecasters share in training: choices left open, and a row budget."""
 
 import numpy as np
 
 from autopq.data.panel import Windows
+
+# Value of a parameter that the validation windows are to choose.
+AUTO = "auto"
 
 
 def within_budget(windows: Windows, rows: int) -> Windows:

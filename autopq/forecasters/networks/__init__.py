@@ -1,0 +1,1 @@
+"""Networks of the neural forecasters: plain modules, trained by any training method."""

@@ -1,0 +1,277 @@
+"""`mlp`: a small network on row-wise features, trained by any training method."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from autopq.context import FitContext
+from autopq.data.panel import Floats, Windows
+from autopq.errors import InputError, Issue, Stopped
+from autopq.forecasters.base import Arrays, PointForecaster, State, Trial
+from autopq.forecasters.features import LEVEL_OFFSETS, FeatureBuilder, LevelOffset, Rows
+from autopq.forecasters.networks.mlp import MLP
+from autopq.forecasters.sampling import AUTO, within_budget
+from autopq.forecasters.standardizer import Standardizer
+from training_methods import (
+    TensorData,
+    Trainer,
+    TrainerConfig,
+    TrainingMethod,
+    TrainingStopped,
+    create_loss,
+    create_method,
+)
+
+LOSSES = ("mae", "mse")
+_VALIDATION_SHARE = 1 / 3
+_PREDICTION_ROWS = 16_384
+# Level offsets are compared after a short training on part of the rows.
+_QUICK_SHARE = 0.35
+_QUICK_EPOCHS = 2
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What turns windows into network inputs, fitted on training windows."""
+
+    builder: FeatureBuilder
+    standardizer: Standardizer
+
+    @classmethod
+    def fit(cls, train: Windows, level_offset: LevelOffset) -> tuple[Self, TensorData]:
+        builder = FeatureBuilder.fit(train, level_offset)
+        rows = builder.build(train)
+        inputs = cls(builder, Standardizer.fit(rows.x))
+        return inputs, inputs._samples(rows, train)
+
+    def samples(self, windows: Windows) -> TensorData:
+        return self._samples(self.builder.build(windows), windows)
+
+    def _samples(self, rows: Rows, windows: Windows) -> TensorData:
+        y = rows.relative(windows.target()).reshape(-1, 1).astype(np.float32)
+        return TensorData(
+            (torch.from_numpy(self.standardizer.transform(rows.x)),), torch.from_numpy(y)
+        )
+
+
+class MLPForecaster(PointForecaster):
+    """Mean of `members` equal networks from different starts, one row per step.
+
+    `level_offset` is chosen on the validation windows when it is "auto". `max_rows` bounds the
+    training rows (windows x horizon). `training_method` names a method of `training_methods`,
+    `training_options` are its options.
+    """
+
+    name: ClassVar[str] = "mlp"
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        return {
+            "hidden": 128,
+            "layers": 2,
+            "dropout": 0.2,
+            "loss": "mae",
+            "level_offset": AUTO,
+            "learning_rate": 1e-3,
+            "weight_decay": 1e-2,
+            "batch_size": 512,
+            "max_epochs": 5,
+            "patience": 2,
+            "clip_norm": 1.0,
+            "members": 2,
+            "max_rows": 120_000,
+            "training_method": "backprop",
+            "training_options": {},
+        }
+
+    @classmethod
+    def search_space(cls, trial: Trial) -> dict[str, Any]:
+        return {
+            "hidden": trial.suggest_int("hidden", 32, 256, log=True),
+            "layers": trial.suggest_int("layers", 1, 3),
+            "dropout": trial.suggest_float("dropout", 0.0, 0.4),
+            "loss": trial.suggest_categorical("loss", list(LOSSES)),
+            "level_offset": trial.suggest_categorical("level_offset", list(LEVEL_OFFSETS)),
+            "learning_rate": trial.suggest_float("learning_rate", 2e-4, 5e-3, log=True),
+            "weight_decay": trial.suggest_float("weight_decay", 1e-4, 1e-1, log=True),
+            "batch_size": trial.suggest_int("batch_size", 128, 1024, log=True),
+            "max_epochs": trial.suggest_int("max_epochs", 3, 15, log=True),
+        }
+
+    @property
+    def training_method(self) -> str | None:
+        return str(self.params["training_method"])
+
+    def fit(self, train: Windows, validation: Windows | None, context: FitContext) -> None:
+        if validation is None:
+            self._refit(train, context)
+            return
+        self._level_offset = self._choose_level_offset(train, validation, context)
+        train, validation = (
+            self._budgeted(train, 1.0),
+            self._budgeted(validation, _VALIDATION_SHARE),
+        )
+        self._inputs, samples = _Inputs.fit(train, self._level_offset)
+        held_out = self._inputs.samples(validation)
+        self._train_members(samples, held_out, self._max_epochs(), context)
+
+    def _refit(self, train: Windows, context: FitContext) -> None:
+        """Train as long as the previous fit found best; the full length if there was none."""
+        if not hasattr(self, "_epochs"):
+            offset = self.params["level_offset"]
+            self._level_offset = cast(LevelOffset, "recent_mean" if offset == AUTO else offset)
+            self._epochs = self._max_epochs()
+        self._inputs, samples = _Inputs.fit(self._budgeted(train, 1.0), self._level_offset)
+        self._train_members(samples, None, self._epochs, context)
+
+    def _max_epochs(self) -> list[int]:
+        return [int(self.params["max_epochs"])] * int(self.params["members"])
+
+    def _budgeted(self, windows: Windows, share: float) -> Windows:
+        return within_budget(windows, int(self.params["max_rows"] * share))
+
+    def _choose_level_offset(
+        self, train: Windows, validation: Windows, context: FitContext
+    ) -> LevelOffset:
+        fixed = self.params["level_offset"]
+        if fixed != AUTO:
+            return cast(LevelOffset, fixed)
+        train = self._budgeted(train, _QUICK_SHARE)
+        validation = self._budgeted(validation, _QUICK_SHARE * _VALIDATION_SHARE)
+
+        def error(offset: LevelOffset) -> float:
+            inputs, samples = _Inputs.fit(train, offset)
+            _, _, loss = self._train(
+                samples, inputs.samples(validation), _QUICK_EPOCHS, "choice", context
+            )
+            return loss
+
+        return min(LEVEL_OFFSETS, key=error)
+
+    def _train_members(
+        self,
+        samples: TensorData,
+        held_out: TensorData | None,
+        epochs: list[int],
+        context: FitContext,
+    ) -> None:
+        fits = [
+            self._train(samples, held_out, count, f"member {i}", context)
+            for i, count in enumerate(epochs)
+        ]
+        self._networks = [network for network, _, _ in fits]
+        self._rows = len(samples)
+        if held_out is not None:
+            self._epochs = [best for _, best, _ in fits]
+
+    def _train(
+        self,
+        samples: TensorData,
+        held_out: TensorData | None,
+        epochs: int,
+        label: str,
+        context: FitContext,
+    ) -> tuple[MLP, int, float]:
+        """A trained network, its best epoch and its validation loss (NaN without validation)."""
+        generator = context.torch_generator(f"{self.name} {label}")
+        network = self._network(samples.x[0].shape[1])
+        network.initialise(generator)
+        params = self.params
+        config = TrainerConfig(
+            max_epochs=epochs,
+            batch_size=params["batch_size"],
+            learning_rate=params["learning_rate"],
+            weight_decay=params["weight_decay"],
+            optimizer="adamw",
+            schedule="cosine",
+            patience=params["patience"],
+            clip_norm=params["clip_norm"],
+            device=context.device,
+        )
+        trainer = Trainer(config, generator=generator, should_stop=context.observer.should_stop)
+        try:
+            report = trainer.fit(
+                network,
+                create_loss(params["loss"]),
+                train=samples,
+                validation=held_out,
+                method=self._method(),
+            )
+        except TrainingStopped as stopped:
+            raise Stopped(str(stopped)) from stopped
+        loss = min(report.validation_losses, default=float("nan"))
+        return cast(MLP, report.model.cpu()), report.best_epoch, loss
+
+    def _method(self) -> TrainingMethod:
+        name, options = self.params["training_method"], self.params["training_options"]
+        try:
+            return create_method(name, **options)
+        except ValueError as error:
+            issue = Issue(f"{self.name}.training_method", f"{error}.", "Choose a known one.")
+            raise InputError(issue) from error
+
+    def _network(self, inputs: int) -> MLP:
+        params = self.params
+        return MLP(
+            inputs, 1, hidden=params["hidden"], layers=params["layers"], dropout=params["dropout"]
+        )
+
+    def predict(self, windows: Windows) -> Floats:
+        rows = self._inputs.builder.build(windows)
+        x = torch.from_numpy(self._inputs.standardizer.transform(rows.x))
+        outputs = [_outputs(network, x) for network in self._networks]
+        return rows.absolute(np.mean(outputs, axis=0, dtype=np.float64))
+
+    def state(self) -> State:
+        features = self._inputs.builder.to_state()
+        arrays: Arrays = {**features.arrays, **self._inputs.standardizer.to_arrays()}
+        for i, network in enumerate(self._networks):
+            for key, tensor in network.state_dict().items():
+                arrays[f"network.{i}.{key}"] = tensor.numpy()
+        meta = {
+            "features": features.meta,
+            "params": self.params,
+            "epochs": self._epochs,
+            "rows": self._rows,
+        }
+        return State(arrays, meta)
+
+    @classmethod
+    def from_state(cls, state: State) -> Self:
+        forecaster = cls(**state.meta["params"])
+        builder = FeatureBuilder.from_state(State(state.arrays, state.meta["features"]))
+        forecaster._inputs = _Inputs(builder, Standardizer.from_arrays(state.arrays))
+        forecaster._level_offset = builder.level_offset
+        forecaster._epochs = list(state.meta["epochs"])
+        forecaster._rows = state.meta["rows"]
+        forecaster._networks = []
+        for i in range(int(forecaster.params["members"])):
+            prefix = f"network.{i}."
+            network = forecaster._network(len(builder.names))
+            network.load_state_dict(
+                {
+                    key.removeprefix(prefix): torch.from_numpy(np.array(array))
+                    for key, array in state.arrays.items()
+                    if key.startswith(prefix)
+                }
+            )
+            forecaster._networks.append(network.eval())
+        return forecaster
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "rows": self._rows,
+            "features": len(self._inputs.builder.names),
+            "epochs": self._epochs,
+            "level_offset": self._level_offset,
+        }
+
+
+def _outputs(network: MLP, x: torch.Tensor) -> npt.NDArray[np.float32]:
+    """[rows] outputs, in chunks that bound the memory of hidden layers."""
+    with torch.inference_mode():
+        parts = [network(part)[:, 0] for part in torch.split(x, _PREDICTION_ROWS)]
+    return cast(npt.NDArray[np.float32], torch.cat(parts).numpy())
