@@ -22,6 +22,8 @@ _BUILT_IN = {
     "cinn_residual": "autopq.quantiles.residual_cinn:ResidualCINN",
     "cinn_additive": "autopq.quantiles.cinn:AdditiveCINN",
     "cinn_published": "autopq.quantiles.cinn:PublishedCINN",
+    "lightgbm_quantile": "autopq.quantiles.direct.trees:LightGBMQuantiles",
+    "mlp_quantile": "autopq.quantiles.direct.mlp:MLPQuantiles",
 }
 
 

@@ -1,0 +1,1 @@
+"""Quantile models that need no point forecast: they regress every quantile on the features."""

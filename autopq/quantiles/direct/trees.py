@@ -1,0 +1,143 @@
+"""`lightgbm_quantile`: boosted trees, one set a quantile level."""
+
+from typing import Any
+
+import numpy as np
+
+from autopq.context import FitContext
+from autopq.data.panel import Floats, Windows
+from autopq.forecasters.base import State
+from autopq.forecasters.features import FeatureBuilder
+from autopq.quantiles.direct.base import DirectQuantiles, levels_of
+from autopq.quantiles.direct.boosting import BinnedRows, BoostedLevel, BoostedLevels, boost_level
+from autopq.quantiles.direct.representation import AUTO, Representation
+from autopq.quantiles.states import nested, unnested
+
+# More rows carry more trees: the refit sees the validation rows as well.
+_REFIT_ROUNDS = 1.15
+
+
+class LightGBMQuantiles(DirectQuantiles):
+    """LightGBM quantile regression, one row per step.
+
+    `level_offset` and `day_of_year` are chosen on the validation windows when they are "auto",
+    by quick fits on `choice_rows` rows. `max_rows` bounds the training rows (windows x horizon):
+    origins are thinned evenly beyond.
+    """
+
+    name = "lightgbm_quantile"
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        return {
+            "levels": (0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99),
+            "level_offset": AUTO,
+            "day_of_year": AUTO,
+            "learning_rate": 0.06,
+            "num_leaves": 16,
+            "min_data_in_leaf": 40,
+            "feature_fraction": 0.4,
+            "bagging_fraction": 0.7,
+            "lambda_l2": 1.0,
+            "max_bin": 63,
+            "max_rounds": 600,
+            "patience": 30,
+            "max_rows": 40_000,
+            "choice_rows": 12_000,
+        }
+
+    @property
+    def levels(self) -> Floats:
+        return levels_of(self.params)
+
+    def fit_regression(self, train: Windows, validation: Windows, context: FitContext) -> None:
+        self._representation = Representation.choose(train, validation, self.params, context)
+        builder = self._representation.builder(train)
+        data = self._data(builder, train, validation)
+        limit = int(self.params["max_rounds"])
+        fits = [self._boost(data, level, limit, context) for level in self.levels]
+        self._rounds = [fit.rounds for fit in fits]
+        self._keep(builder, data, fits)
+
+    def refit_regression(self, train: Windows, context: FitContext) -> None:
+        if not hasattr(self, "_rounds"):
+            raise RuntimeError("fit with validation windows first")
+        builder = self._representation.builder(train)
+        data = self._data(builder, train, None)
+        fits = [
+            self._boost(data, level, max(1, round(rounds * _REFIT_ROUNDS)), context)
+            for level, rounds in zip(self.levels, self._rounds, strict=True)
+        ]
+        self._keep(builder, data, fits)
+
+    def predict_grid(self, windows: Windows) -> Floats:
+        rows = self._builder.build(windows)
+        relative = self._trees.predict(rows.x)
+        return np.stack([rows.absolute(column) for column in relative.T], axis=-1)
+
+    def regression_state(self) -> State:
+        texts = [np.frombuffer(text.encode(), np.uint8) for text in self._trees.texts]
+        state = nested(
+            {
+                "features": self._builder.to_state(),
+                "trees": State({f"level{i}": text for i, text in enumerate(texts)}),
+            }
+        )
+        fitted = {
+            "representation": vars(self._representation),
+            "rounds": self._rounds,
+            "rows": self._rows,
+        }
+        return State(state.arrays, {**state.meta, **fitted})
+
+    def restore_regression(self, state: State) -> None:
+        parts = unnested(state)
+        self._builder = FeatureBuilder.from_state(parts["features"])
+        texts = parts["trees"].arrays
+        self._trees = BoostedLevels(
+            [texts[f"level{i}"].tobytes().decode() for i in range(len(texts))]
+        )
+        self._representation = Representation(**state.meta["representation"])
+        self._rounds = list(state.meta["rounds"])
+        self._rows = int(state.meta["rows"])
+
+    def describe(self) -> dict[str, Any]:
+        if not hasattr(self, "_trees"):
+            return {}
+        return {
+            "rows": self._rows,
+            "features": len(self._builder.names),
+            "rounds": self._rounds,
+            **vars(self._representation),
+        }
+
+    def _data(
+        self, builder: FeatureBuilder, train: Windows, validation: Windows | None
+    ) -> BinnedRows:
+        rows, bins = int(self.params["max_rows"]), int(self.params["max_bin"])
+        return BinnedRows.of(builder, train, validation, rows, bins)
+
+    def _boost(
+        self, data: BinnedRows, level: float, rounds: int, context: FitContext
+    ) -> BoostedLevel:
+        names = (
+            "learning_rate",
+            "num_leaves",
+            "min_data_in_leaf",
+            "feature_fraction",
+            "bagging_fraction",
+            "lambda_l2",
+            "max_bin",
+        )
+        return boost_level(
+            data,
+            float(level),
+            {name: self.params[name] for name in names},
+            max_rounds=rounds,
+            patience=int(self.params["patience"]),
+            context=context,
+        )
+
+    def _keep(self, builder: FeatureBuilder, data: BinnedRows, fits: list[BoostedLevel]) -> None:
+        self._builder, self._rows = builder, data.rows
+        self._trees = BoostedLevels([fit.text for fit in fits])
