@@ -12,7 +12,9 @@ from autopq.forecasters.base import State
 if TYPE_CHECKING:
     from autopq.quantiles.flow_cache import FlowCache
 
-NeedsPoint = Literal["none", "in_sample", "out_of_fold"]
+# `none`: stands without a point forecaster. `forecast`: needs point forecasts of the windows it is
+# asked about. `out_of_fold`: of its training windows as well, from fits that did not see them.
+NeedsPoint = Literal["none", "forecast", "out_of_fold"]
 
 
 class QuantileModel(ABC):
@@ -55,7 +57,7 @@ class QuantileModel(ABC):
         validation_points: Floats | None,
         context: FitContext,
     ) -> None:
-        """Fit on complete windows. `train_points` are as `needs_point` asks (None for `none`);
+        """Fit on complete windows. `train_points` come with `out_of_fold` alone;
         `validation_points` are honest forecasts from a forecaster that did not see those
         targets.
 
