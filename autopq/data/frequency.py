@@ -118,7 +118,7 @@ def parse_frequency(alias: str) -> Frequency:
             offset = None
     if offset is None or offset.n < 1:
         raise InputError(Issue(_FIELD, f"'{alias}' is not a known step.", _MEND))
-    frequency = Frequency(offset.freqstr)
+    frequency = Frequency(_canonical(offset.freqstr))
     if frequency.step is None and _calendar_name(offset) not in _CALENDAR_SEASONS:
         raise InputError(Issue(_FIELD, f"the step '{alias}' is not supported.", _MEND))
     if isinstance(offset, pd.offsets.Tick):
@@ -177,7 +177,7 @@ def _monthly(stamps: pd.DatetimeIndex, common: pd.Timedelta) -> Frequency | None
     months = round(common / pd.Timedelta(days=30.4369))
     anchor = _MONTHS[stamps[0].month - 1]
     if months == 3:
-        return Frequency(f"Q{edge}-{anchor}")
+        return Frequency(_canonical(f"Q{edge}-{anchor}"))
     if months == 12:
         return Frequency(f"Y{edge}-{anchor}")
     return Frequency(f"M{edge}" if months == 1 else f"{months}M{edge}")
@@ -185,3 +185,11 @@ def _monthly(stamps: pd.DatetimeIndex, common: pd.Timedelta) -> Frequency | None
 
 def _calendar_name(offset: pd.tseries.offsets.BaseOffset) -> str:
     return offset.freqstr.lstrip("0123456789").split("-")[0]
+
+
+def _canonical(alias: str) -> str:
+    """One name for one grid: quarters that begin in January or in April are the same."""
+    if match := re.fullmatch(r"(\d*Q[SE])-([A-Z]{3})", alias):
+        quarter = _MONTHS.index(match[2]) % 3
+        return f"{match[1]}-{_MONTHS[quarter if match[1].endswith('S') else quarter + 9]}"
+    return alias
