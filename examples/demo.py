@@ -9,7 +9,6 @@ DIR receives `forecast.csv`, `fan.png`, `leaderboard.csv`, `energy.json` and the
 
 import argparse
 import contextlib
-import json
 import os
 import shutil
 import socket
@@ -19,12 +18,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pandas as pd
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from app.client import Client
+from app.energy.schemas import JobEnergy
+from app.jobs.schemas import Job, Leaderboard
 from plotting import fan_chart
 
 HORIZON = 24
@@ -54,15 +56,17 @@ def running_service(folder: Path) -> Iterator[str]:
                 process.kill()
 
 
-def wait_until_ready(client: Client, seconds: float = 60) -> None:
+def wait_until_ready(url: str, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
-    while not client.ready():
-        if time.monotonic() > deadline:
-            raise SystemExit("the service did not become ready; see service.log")
+    while time.monotonic() < deadline:
+        with contextlib.suppress(httpx.TransportError):
+            if httpx.get(f"{url}/readyz").is_success:
+                return
         time.sleep(0.2)
+    raise SystemExit("the service did not become ready; see service.log")
 
 
-def follow(client: Client, job_id: str) -> None:
+def follow(client: Client, job_id: str) -> Job:
     """Show the job's progress until it has ended."""
     columns = (
         TextColumn("{task.fields[phase]:<10}"),
@@ -73,50 +77,60 @@ def follow(client: Client, job_id: str) -> None:
     )
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task("job", total=1.0, phase="queued", message="")
-        job = client.wait(
-            job_id,
-            on_progress=lambda job: progress.update(
-                bar,
-                completed=job.progress,
-                phase=job.phase or job.state,
-                message=job.message or "",
-            ),
-        )
+
+        def show(job: Job) -> None:
+            phase = job.phase or job.state
+            progress.update(bar, completed=job.progress, phase=phase, message=job.message)
+
+        job = client.wait(job_id, show)
     if job.state != "succeeded":
         raise SystemExit(f"the job ended as {job.state}: {job.error}")
+    return job
 
 
-def show_leaderboard(board: pd.DataFrame) -> None:
-    table = Table(title="Leaderboard: scores on the held-out last 20 % (kW)")
-    headings = ("rank", "forecaster", "quantile model", "pinball", "90 % cover", "MAE", "s", "Wh")
-    for heading in headings:
-        table.add_column(
-            heading, justify="left" if "c" in heading and "9" not in heading else "right"
-        )
-    for row in board.to_dict("records"):
+def show_leaderboard(board: Leaderboard) -> pd.DataFrame:
+    """Print the rows and return them as a flat table."""
+    table = Table(title="Leaderboard, with scores on the held-out last 20 % of the rows (kW)")
+    for heading in ("rank", "forecaster", "quantile model"):
+        table.add_column(heading)
+    for heading in ("pinball", "90 % cover", "MAE", "seconds", "Wh"):
+        table.add_column(heading, justify="right")
+    for row in board.rows:
+        test = row["test"]
         table.add_row(
             str(row["rank"]),
-            row["forecaster"],
-            row["quantile_model"],
-            f"{row['test.mean_pinball']:.1f}",
-            f"{100 * row['test.coverage_90']:.1f} %",
-            f"{row['test.mae']:.1f}",
+            row["forecaster"] or "",
+            row["quantile_model"] + (" (reference)" if row["reference"] else ""),
+            *(
+                (f"{test['mean_pinball']:.1f}", f"{100 * test['coverage_90']:.1f} %")
+                if test
+                else "  "
+            ),
+            f"{test['mae']:.1f}" if test else row["error"],
             f"{row['seconds']:.1f}",
             f"{row['energy_wh']:.4f}",
         )
     console.print(table)
+    return pd.json_normalize(
+        [{k: v for k, v in row.items() if k != "details"} for row in board.rows]
+    )
 
 
-def show_energy(report: dict[str, object]) -> None:
+def show_energy(report: JobEnergy) -> None:
     table = Table(title="Electricity of the job, by phase")
     for heading in ("phase", "seconds", "CPU Wh", "GPU Wh", "RAM Wh", "total Wh"):
         table.add_column(heading, justify="left" if heading == "phase" else "right")
-    phases = report["phases"]
-    assert isinstance(phases, list)
-    for row in [*phases, {"phase": "total", **report["total"]}]:  # type: ignore[dict-item]
-        parts = [f"{row[key]:.4f}" for key in ("cpu_wh", "gpu_wh", "ram_wh", "energy_wh")]
-        table.add_row(row["phase"], f"{row['seconds']:.1f}", *parts)
+    for name, part in [*((part.phase, part) for part in report.by_phase), ("total", report.total)]:
+        figures = (part.cpu_wh, part.gpu_wh, part.ram_wh, part.total_wh)
+        table.add_row(name, f"{part.seconds:.1f}", *(f"{figure:.4f}" for figure in figures))
     console.print(table)
+    source = report.total.sources[0]
+    console.print(
+        f"{'measured' if report.total.measured else 'estimated'}: CPU by {source.cpu_method}, "
+        f"GPU by {source.gpu_method}, RAM by {source.ram_method}; "
+        f"{1000 * report.total.kg_co2e:.3f} g CO2e at {source.carbon_g_per_kwh:.0f} g/kWh "
+        f"({source.country})"
+    )
 
 
 def main() -> None:
@@ -129,34 +143,32 @@ def main() -> None:
     options.out.mkdir(parents=True)
 
     with running_service(options.out / "service") as url, Client(url) as client:
-        wait_until_ready(client)
+        wait_until_ready(url)
         console.print(f"service ready at {url}")
         dataset = client.upload_dataset(options.data)
-        console.print(f"uploaded {dataset.rows} rows as dataset {dataset.id}")
+        console.print(f"uploaded {options.data.name} as dataset {dataset.id}")
         began = time.monotonic()
-        job = client.submit_job(
-            dataset.id,
-            target="y",
-            timestamp="ts",
-            horizon=HORIZON,
-            lower=0.0,
-            preset=options.preset,
-        )
-        follow(client, job.id)
+        config = {
+            "target": "y",
+            "timestamp": "ts",
+            "horizon": HORIZON,
+            "lower": 0,
+            "preset": options.preset,
+        }
+        job = follow(client, client.submit_job(dataset.id, config).id)
         console.print(f"job {job.id} took {time.monotonic() - began:.0f} s")
 
-        board = client.leaderboard(job.id)
-        show_leaderboard(board)
+        board = show_leaderboard(client.leaderboard(job.id))
         board.to_csv(options.out / "leaderboard.csv", index=False)
 
-        forecast = client.forecast(client.job(job.id).model_id, quantile_levels=LEVELS)
+        forecast = client.forecast(str(job.model_id), quantile_levels=LEVELS)
         forecast.to_csv(options.out / "forecast.csv", index=False)
         console.print("First hours of the forecast (kW):")
         console.print(forecast.head(6).to_string(index=False, float_format=lambda v: f"{v:.0f}"))
 
         report = client.energy(job.id)
         show_energy(report)
-        (options.out / "energy.json").write_text(json.dumps(report, indent=1))
+        (options.out / "energy.json").write_text(report.model_dump_json(indent=1))
 
     history = pd.read_csv(options.data, parse_dates=["ts"]).tail(3 * HORIZON)
     fan_chart(history["ts"], history["y"], forecast, LEVELS, options.out / "fan.png")
