@@ -38,6 +38,14 @@ class Traffic:
             self.ring[label] += 2 * (ranks - 1) * payload // ranks
             self.calls[label] += 1
 
+    def count_broadcast(self, label: str, payload: int, ranks: int) -> None:
+        """One broadcast of `payload` bytes, which a pipeline sends (p−1) times: counted is the
+        mean over the ranks."""
+        if ranks > 1:
+            self.payload[label] += payload
+            self.ring[label] += (ranks - 1) * payload // ranks
+            self.calls[label] += 1
+
 
 class Communicator(ABC):
     """Collectives over all ranks, or over a `Group`. Tensors keep their device and dtype."""

@@ -2,14 +2,27 @@
 
 from typing import Any
 
+from training_methods.ab_training import AbTraining
 from training_methods.backprop import Backprop
 from training_methods.base import TrainingMethod
 from training_methods.controls import BlockLocal, LastLayerOnly
 from training_methods.f3 import F3
 from training_methods.forward_gradient import ForwardGradient
+from training_methods.local_sgd import LocalSgd
+from training_methods.oialr import Oialr
 
 METHODS: dict[str, type[TrainingMethod]] = {
-    method.name: method for method in (Backprop, LastLayerOnly, BlockLocal, F3, ForwardGradient)
+    method.name: method
+    for method in (
+        Backprop,
+        LastLayerOnly,
+        BlockLocal,
+        F3,
+        ForwardGradient,
+        Oialr,
+        LocalSgd,
+        AbTraining,
+    )
 }
 
 
