@@ -10,6 +10,7 @@ from autopq.data.findings import report_of
 from autopq.data.frequency import Frequency, parse_frequency
 from autopq.data.grid import lay_on_grid
 from autopq.data.inspection import Inspection, inspection_of
+from autopq.data.limits import check_names
 from autopq.data.panel import Panel
 from autopq.data.report import AuditReport, Remark
 from autopq.data.requirements import missing_future, settle_frequency, too_little
@@ -38,6 +39,7 @@ def audit(
 
     Raises InputError with every finding that can be told at once.
     """
+    table, future = _flat(table), None if future is None else _flat(future)
     columns, freq = _settle(table, config)
     rows, clock = read_rows(table, columns, timezone=config.timezone, freq=freq)
     freq = settle_frequency(rows, freq, columns.timestamp)
@@ -71,8 +73,19 @@ def audit(
 
 
 def inspect(table: pd.DataFrame) -> Inspection:
-    """What a table seems to hold, for the moment before a task is known. Raises nothing."""
-    return inspection_of(table)
+    """What a table seems to hold, for the moment before a task is known.
+
+    Raises InputError only where two columns share a name."""
+    return inspection_of(_flat(table))
+
+
+def _flat(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with time and series as columns, and rows numbered as they lie."""
+    in_index = isinstance(table.index, pd.DatetimeIndex | pd.MultiIndex)
+    flat = table.reset_index(drop=not in_index)
+    flat.columns = pd.Index([str(name) for name in flat.columns])
+    check_names(list(flat.columns))
+    return flat
 
 
 def _settle(table: pd.DataFrame, config: TaskConfig) -> tuple[Columns, Frequency | None]:

@@ -93,20 +93,17 @@ def fit_windows(panel: Panel, horizon: int, max_windows: int | None = None) -> W
     return _windows(panel, first, panel.lengths, horizon, max_windows)
 
 
-def thinned(first: int, last: int, share: float, day: int, number: int = 0) -> Ints:
-    """About `share` of the origins `first`..`last`, ascending.
+def thinned(back: Ints, share: float, day: int, number: int | Ints = 0) -> Mask:
+    """Which origins to keep, about `share` of them; `back` counts steps before the newest one.
 
     Every step of the day (of `day` steps) is thinned by itself to evenly spaced days, shifted from
     one step to the next by the golden ratio: all hours are met equally often, and no day gets
     more windows than another. A plain stride of 24 would keep one hour alone. Series 0 keeps its
-    newest origin; series of another `number` keep other origins than series 0.
+    newest origin; a series of another `number` keeps other origins than series 0.
     """
-    back = np.arange(max(0, last - first + 1))
-    if share < 1:
-        turn = (back // day + 0.5) * share + back % day * _GOLDEN + number * _SILVER
-        back = back[turn % 1 < share]
-    origins: Ints = last - back[::-1]
-    return origins
+    turn = (back // day + 0.5) * share + back % day * _GOLDEN + number * _SILVER
+    kept: Mask = turn % 1 < share
+    return kept
 
 
 def blocked_folds(windows: Windows, k: int, gap: int) -> list[tuple[Mask, Mask]]:
@@ -148,16 +145,14 @@ def _windows(
     """Complete windows with origin >= `first` and last step before `end`, at most `max_windows`
     of all series together."""
     last = end - horizon
-    count = int(np.maximum(0, last - first + 1).sum())
-    share = 1.0 if max_windows is None else max_windows / max(1, count)
-    day = panel.freq.season
-    origins = [
-        thinned(int(a), int(b), share, day, number)
-        for number, (a, b) in enumerate(zip(first, last, strict=True))
-    ]
+    origins = [np.arange(a, b + 1) for a, b in zip(first, last, strict=True)]
     windows = panel.windows(origins, horizon)
     windows = windows.take(windows.complete())
-    if max_windows is not None and len(windows) > max_windows:
+    if max_windows is None or len(windows) <= max_windows:
+        return windows
+    back, share = last[windows.series] - windows.origin, max_windows / len(windows)
+    windows = windows.take(thinned(back, share, panel.freq.season, windows.series))
+    if len(windows) > max_windows:
         # Shares do not add up exactly.
         spread = np.linspace(0, len(windows) - 1, max_windows)
         windows = windows.take(np.ceil(spread).astype(np.int64))

@@ -5,7 +5,10 @@ from datetime import timezone
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
 
 from autopq.data.panel import Times
 from autopq.errors import Issue
@@ -40,7 +43,7 @@ def share_of_stamps(values: pd.Series) -> float:
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return 1.0
     text = values.astype("str").str.strip()
-    timed = text.str.contains(_TIME_WITH_OFFSET)
+    timed = _matches(text, _TIME_WITH_OFFSET)
     text = text.where(~timed, text.str.replace(_OFFSET, "", regex=True))
     return float((~np.isnat(_wall(text))).mean())
 
@@ -60,7 +63,7 @@ def parse_stamps(values: pd.Series, field: str) -> tuple[Stamps | None, Issue | 
 
 
 def _parse_text(text: pd.Series, field: str) -> tuple[Stamps | None, Issue | None]:
-    with_offset = text.str.contains(_TIME_WITH_OFFSET).to_numpy(dtype=bool)
+    with_offset = _matches(text, _TIME_WITH_OFFSET)
     if with_offset.any() and not with_offset.all():
         odd = with_offset if with_offset.mean() < 0.5 else ~with_offset
         return None, Issue(
@@ -84,12 +87,18 @@ def _parse_text(text: pd.Series, field: str) -> tuple[Stamps | None, Issue | Non
 def _wall(text: pd.Series) -> Times:
     """Clock times, NaT where unreadable. Dotted dates are day first; slashes could be either and
     are not read."""
-    dotted = bool(text.str.contains(_DOTTED).iloc[0])
-    if dotted:
+    if _matches(text.head(1), _DOTTED).any():
         text = text.str.replace(r"^(\d{1,2})\.(\d{1,2})\.(\d{4})", r"\3-\2-\1", regex=True)
         text = text.str.replace(r"-(\d)(?=[-\s]|$)", r"-0\1", regex=True)
     parsed = pd.to_datetime(text, format="ISO8601", errors="coerce")
     return parsed.to_numpy().astype("datetime64[us]")
+
+
+def _matches(text: pd.Series, pattern: str) -> npt.NDArray[np.bool_]:
+    """[N] whether each text matches; Arrow's engine is many times faster than Python's."""
+    found = pa.compute.match_substring_regex(pa.array(text, pa.string()), pattern)
+    mask: npt.NDArray[np.bool_] = found.to_numpy(zero_copy_only=False)
+    return mask
 
 
 def _aware(index: pd.DatetimeIndex) -> Stamps:
@@ -112,10 +121,10 @@ def _one_offset(wall: Times, utc: Times) -> str | None:
     return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
-def _unreadable(text: pd.Series, bad: np.ndarray, field: str) -> Issue:
+def _unreadable(text: pd.Series, bad: npt.NDArray[np.bool_], field: str) -> Issue:
     row = _row(bad)
     return Issue(field, f"'{text.iloc[row - 1][:40]}' is not a time stamp.", _MEND, row)
 
 
-def _row(mask: np.ndarray) -> int:
+def _row(mask: npt.NDArray[np.bool_]) -> int:
     return int(np.argmax(mask)) + 1

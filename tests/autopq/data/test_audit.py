@@ -1,6 +1,7 @@
 """Tables against a task: what is masked, what is told, what is refused."""
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -311,3 +312,18 @@ def test_inspection_guesses_and_counts_without_refusing() -> None:
     nothing = inspect(pd.DataFrame({"a": [1, 2], "b": ["x", None]}))
     assert nothing.timestamp is None
     assert nothing.freq is None
+
+
+def test_data_frames_as_people_keep_them() -> None:
+    expected, _ = run(hourly())
+    indexed = hourly().set_index("timestamp")
+    halves = pd.concat([hourly()[:150], hourly()[150:].reset_index(drop=True)])
+    exact = hourly()
+    exact["load"] = [Decimal(str(value)) for value in exact["load"]]
+    nullable = hourly().convert_dtypes()
+    for table in (indexed, halves, exact, nullable):
+        panel, _ = run(table)
+        np.testing.assert_allclose(panel.target, expected.target, rtol=1e-12)
+        np.testing.assert_array_equal(panel.time, expected.time)
+    (issue,) = refusal(edited(160, "load", "x", halves))
+    assert issue.row == 160
