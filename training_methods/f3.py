@@ -45,7 +45,7 @@ class F3(TrainingMethod):
         `target`, direct random target projection (DRTP).
     signal: what is fed back. `residual` target − output; `median_residual` that of the quantile
         nearest the median, for all quantiles; `loss_grad` −∂L/∂output; `softmax` one-hot target −
-        softmax(output); `one_hot` the residual of the true class alone. `auto`:
+        softmax(output); `one_hot` the true class's entry of it alone. `auto`:
         median_residual for pinball, softmax for cross-entropy, else residual.
     feedback: how B is drawn. `trinomial` {−1, 0, 1}, `binomial` {0, 1}, `kaiming` U(−1/√H, 1/√H)
         with H = dim h_l, `identity` ±I repeated over H; times `feedback_scale`.
@@ -97,7 +97,9 @@ class F3(TrainingMethod):
                     "a likelihood has no output error to feed back; block_local trains flows",
                 )
             )
+        # The residual of unbounded logits drives them apart; measured, it does not train.
         fits = {
+            "residual": not isinstance(loss, CrossEntropy),
             "median_residual": isinstance(loss, PinballLoss),
             "softmax": isinstance(loss, CrossEntropy),
             "one_hot": isinstance(loss, CrossEntropy),
@@ -231,7 +233,7 @@ class F3(TrainingMethod):
         ):
             return aligned - functional.softmax(output, dim=-1)
         if self.signal == "one_hot":
-            return aligned * (aligned - output)
+            return aligned * (aligned - functional.softmax(output, dim=-1))
         return aligned - output
 
     def _draw(self, outputs: int, width: int, generator: torch.Generator) -> Tensor:

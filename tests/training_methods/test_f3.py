@@ -165,8 +165,7 @@ def test_signals_of_regression(loss: Any, signal: str, stored: Any) -> None:
     [
         ("softmax", lambda one_hot, out: one_hot - out.softmax(-1)),
         ("auto", lambda one_hot, out: one_hot - out.softmax(-1)),
-        ("one_hot", lambda one_hot, out: one_hot * (1 - out)),
-        ("residual", lambda one_hot, out: one_hot - out),
+        ("one_hot", lambda one_hot, out: one_hot * (1 - out.softmax(-1))),
     ],
 )
 def test_signals_of_classification(signal: str, stored: Any) -> None:
@@ -306,6 +305,13 @@ class Around(nn.Module):
         (nn.Linear(5, 3), MSE, regression(), {}, "names no blocks"),
         (chain(), MSE, regression(), {"signal": "softmax"}, "softmax"),
         (chain(), MSE, regression(), {"signal": "median_residual"}, "median_residual"),
+        (
+            chain(),
+            create_loss("cross_entropy"),
+            TensorData(regression().x, torch.arange(64) % 3),
+            {"signal": "residual"},
+            "residual",
+        ),
     ],
 )
 def test_refuses_what_cannot_work(

@@ -1,0 +1,1 @@
+"""Measures the training methods against their controls. `python -m benchmarks.training --help`."""

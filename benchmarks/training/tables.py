@@ -1,0 +1,56 @@
+"""Result tables as Markdown and CSV, with the machine they were measured on."""
+
+import csv
+import os
+import platform
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+Cell = str | int | float
+
+
+@dataclass
+class Table:
+    """Rows of results under a title; `notes` say what was held equal and what was checked."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[Cell, ...]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        lines = [f"## {self.title}", "", _line(self.columns), _line(["---"] * len(self.columns))]
+        lines += [_line([_shown(cell) for cell in row]) for row in self.rows]
+        return "\n".join([*lines, "", *(f"- {note}" for note in self.notes), ""])
+
+
+def write_tables(name: str, tables: list[Table], folder: Path) -> str:
+    """Write `<name>.md` and `<name>-<number>.csv`; the Markdown text."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = "\n".join([f"# {name}", "", machine(), "", *(table.markdown() for table in tables)])
+    (folder / f"{name}.md").write_text(text, encoding="utf-8")
+    for number, table in enumerate(tables, 1):
+        with (folder / f"{name}-{number}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(table.columns)
+            writer.writerows(table.rows)
+    return text
+
+
+def machine() -> str:
+    return (
+        f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} thread(s) used, "
+        f"load average {os.getloadavg()[0]:.1f} at the end, torch {torch.__version__}, "
+        f"Python {platform.python_version()}"
+    )
+
+
+def _line(cells: object) -> str:
+    assert isinstance(cells, list | tuple)
+    return "| " + " | ".join(cells) + " |"
+
+
+def _shown(cell: Cell) -> str:
+    return f"{cell:.4g}" if isinstance(cell, float) else str(cell)
