@@ -164,25 +164,26 @@ def leaderboard_table(rows: list[dict[str, Any]]) -> Table:
 
 def show_energy(title: str, parts: Sequence[tuple[str, Figures]], total: Figures) -> None:
     """A row per part, the total, and how the figures were obtained. The memory part is a rule of
-    thumb, so it has its own column."""
-    table = _table(
-        *(title, ">seconds", ">CPU Wh", ">GPU Wh", ">RAM Wh", ">total Wh", ">g CO2e", "")
-    )
+    thumb, so it has its own column. Small reports are in thousandths."""
+    milli, scale = ("", 1.0) if total.total_wh >= 1 else ("m", 1000.0)
+    energies = [f">{part} {milli}Wh" for part in ("CPU", "GPU", "RAM", "total")]
+    table = _table(title, ">seconds", *energies, f">{milli}g CO2e", "")
     for name, figures in [*parts, ("total", total)]:
+        energy = (figures.cpu_wh, figures.gpu_wh, figures.ram_wh, figures.total_wh)
         table.add_row(
             name,
             f"{figures.seconds:.1f}",
-            *(_number(wh) for wh in (figures.cpu_wh, figures.gpu_wh, figures.ram_wh)),
-            _number(figures.total_wh),
-            _number(1000 * figures.kg_co2e),
+            *(f"{scale * value:.3f}" for value in (*energy, 1000 * figures.kg_co2e)),
             "measured" if figures.measured else "estimated",
         )
-    out().print(table)
+    console = out()
+    console.print(table)
     for source in total.sources:
-        note(
+        console.print(
             f"CPU {source.cpu_method}, GPU {source.gpu_method}, RAM {source.ram_method}; "
             f"{source.carbon_g_per_kwh:g} g CO2e/kWh {source.country}, PUE {source.pue:g}; "
-            f"{source.tool}"
+            f"{source.tool}",
+            markup=False,
         )
 
 
