@@ -10,10 +10,15 @@ from app.jobs import repository, transitions
 from app.jobs.schemas import Job, JobCreate, Links
 from app.jobs.tables import JobRow, LeaderboardEntryRow
 from app.models import repository as models
+from autopq.errors import InputError, Issue
+from autopq.forecasters import registry as forecasters
+from autopq.quantiles import registry as quantile_models
+from autopq.task import TaskConfig
 
 
 def create(context: AppContext, request: JobCreate) -> Job:
     """Audit the dataset under the config and queue the job. Raises NotFoundError, InputError."""
+    _check_components(request.config)
     with context.database.read() as session:
         source = datasets.source_of(context, session, request.dataset_id)
     config = request.config.model_dump(mode="json")
@@ -35,6 +40,20 @@ def create(context: AppContext, request: JobCreate) -> Job:
     with context.database.write() as session:
         repository.add(session, row)
     return _job(row, None)
+
+
+def _check_components(config: TaskConfig) -> None:
+    issues = [
+        Issue(setting, f"'{name}' is unknown.", f"Use one of {', '.join(known)}.")
+        for setting, asked, known in (
+            ("forecasters", config.forecasters, forecasters.names()),
+            ("quantile_models", config.quantile_models, quantile_models.names()),
+        )
+        for name in asked or ()
+        if name not in known
+    ]
+    if issues:
+        raise InputError(issues)
 
 
 def view(session: ReadSession, row: JobRow) -> Job:

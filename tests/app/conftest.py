@@ -2,10 +2,12 @@
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +25,24 @@ CONFIG = {
     "known_covariates": ["temperature"],
     "timezone": "Europe/Berlin",
     "preset": "fast",
+    "refit": False,
+    "forecasters": ["seasonal_naive"],
+    "quantile_models": ["residual"],
 }
+# A job that is still at work when a test wants to interrupt it.
+LONG = {"forecasters": ["lightgbm"], "quantile_models": ["cinn_additive"]}
 Document = dict[str, Any]
 
 
 class Service:
     """`python -m app` on a free port of the loopback address, and what tests do with it."""
 
-    def __init__(self, data_dir: Path, **settings: object) -> None:
+    config = CONFIG
+    long_config = LONG
+
+    def __init__(self, data_dir: Path, *, ready: bool = True, **settings: object) -> None:
         self.data_dir = data_dir
+        self._probe = "/readyz" if ready else "/healthz"
         self._settings = settings
         self.process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client()
@@ -61,7 +72,7 @@ class Service:
         assert self.process is not None
         assert self.process.poll() is None, "the service ended"
         try:
-            return self.http.get("/readyz").status_code == 200
+            return self.http.get(self._probe).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -70,6 +81,20 @@ class Service:
             self.process.terminate()
             self.process.wait(30)
         self.http.close()
+
+    def states(self, job_id: str) -> tuple[str, list[str]]:
+        """State of a job and of its attempts, read past the service."""
+        job = self._rows("SELECT state FROM job WHERE id = ?", job_id)
+        attempts = "SELECT state FROM attempt WHERE job_id = ? ORDER BY number"
+        return job[0][0], [row[0] for row in self._rows(attempts, job_id)]
+
+    def crashes(self, job_id: str) -> int:
+        """How much of its retry a job has spent."""
+        return int(self._rows("SELECT crashes FROM job WHERE id = ?", job_id)[0][0])
+
+    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.data_dir / "autopq.sqlite3")) as connection:
+            return connection.execute(query, values).fetchall()
 
     def kill(self) -> None:
         assert self.process is not None
@@ -167,8 +192,21 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
-def finished_job(service: Service, table: pd.DataFrame) -> Document:
+def dataset_id(service: Service, table: pd.DataFrame) -> str:
+    return service.upload(table)
+
+
+@pytest.fixture(scope="session")
+def finished_job(service: Service, dataset_id: str) -> Document:
     """A job of the shared service that succeeded."""
-    job = service.finish(service.submit(service.upload(table))["id"])
+    job = service.finish(service.submit(dataset_id)["id"])
     assert job["state"] == "succeeded", job
     return job
+
+
+@pytest.fixture(scope="session")
+def forecast(service: Service, finished_job: Document) -> Document:
+    """A forecast of that job's model, from the end of its training data."""
+    found = service.forecast(finished_job["model_id"], paths=50)
+    assert found["state"] == "succeeded", found
+    return found
