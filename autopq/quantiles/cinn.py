@@ -42,7 +42,7 @@ class TargetTrainedCINN(FlowModel):
         return {
             "training_method": "backprop",
             "spread": 0.3,
-            "paths": 1000,
+            "paths": 512,
             "history": None,
             "blocks": 10,
             "hidden": 32,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from training_methods import BlockSpec
 
 # s = clamp * 0.636 * atan(raw): 0.636 is about 2/π, so |s| stays just below the clamp.
-_ATAN_SCALE = 0.636
+ATAN_SCALE = 0.636
 _INITIAL_STD = 0.01
 
 
@@ -167,7 +167,7 @@ class CouplingBlock(nn.Module):
         self, subnet: "Subnet", given: Tensor, embedding: Tensor | None
     ) -> tuple[Tensor, Tensor]:
         raw, shift = subnet(given, embedding).chunk(2, dim=-1)
-        return self.clamp * _ATAN_SCALE * torch.atan(raw), shift
+        return self.clamp * ATAN_SCALE * torch.atan(raw), shift
 
 
 class Subnet(nn.Module):

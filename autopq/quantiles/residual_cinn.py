@@ -64,7 +64,7 @@ class ResidualCINN(FlowModel):
         return {
             "training_method": "backprop",
             "spread": 1.0,
-            "paths": 1000,
+            "paths": 512,
             "seeds": 3,
             "recentring": 0.5,
             "history": None,

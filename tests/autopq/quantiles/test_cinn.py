@@ -203,3 +203,15 @@ def test_training_stops_when_the_observer_asks(situation):
             situation,
             FitContext(0, Impatient(), torch.device("cpu")),
         )
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gpu_forecasts_what_a_cpu_does_from_the_same_weights(name, situation):
+    model = create(name)
+    fit(model, situation, FitContext(0, SilentObserver(), torch.device("cuda")))
+    on_cpu = type(model).from_state(model.state())
+    first, again = quantiles(model, situation), quantiles(on_cpu, situation)
+    scale = np.ptp(again, axis=(1, 2), keepdims=True)
+    assert np.abs((first - again) / scale).max() < 1e-4

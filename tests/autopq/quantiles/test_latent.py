@@ -123,4 +123,4 @@ def test_recentring_moves_the_mean_by_its_share():
 def test_chunks_cover_every_window_once_within_the_memory_bound(windows, samples):
     parts = list(chunks(windows, samples))
     assert [i for part in parts for i in range(windows)[part]] == list(range(windows))
-    assert all((part.stop - part.start) * samples <= max(8192, samples) for part in parts)
+    assert all((part.stop - part.start) * samples <= max(4096, samples) for part in parts)
