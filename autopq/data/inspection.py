@@ -55,7 +55,9 @@ def inspection_of(table: pd.DataFrame) -> Inspection:
     timestamp, item_id = find_timestamp(table), find_item_id(table)
     if item_id == timestamp:
         item_id = None
-    stamps = parse_stamps(table[timestamp], timestamp)[0] if timestamp is not None else None
+    stamps = None
+    if timestamp is not None and len(table) > 0:
+        stamps = parse_stamps(table[timestamp], timestamp)[0]
     series = np.zeros(len(table), np.int64)
     if item_id is not None:
         series = pd.factorize(table[item_id], use_na_sentinel=False)[0].astype(np.int64)

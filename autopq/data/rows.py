@@ -9,7 +9,7 @@ import pandas as pd
 from autopq.data.columns import Columns
 from autopq.data.frequency import Frequency
 from autopq.data.panel import Floats, Ints, Times
-from autopq.data.stamps import Stamps, parse_stamps
+from autopq.data.stamps import Stamps, as_text, parse_stamps
 from autopq.data.zones import to_local, to_utc
 from autopq.errors import InputError, Issue
 
@@ -155,7 +155,7 @@ def _numbers(values: pd.Series, field: str, issues: list[Issue]) -> Floats:
     else:
         numbers = pd.to_numeric(values.astype("object"), errors="coerce").to_numpy(np.float64)
         unclear = np.isnan(numbers) & values.notna().to_numpy()
-        given = values[unclear].astype("str").str.strip()
+        given = as_text(values[unclear]).str.strip()
         wrong = given[~given.str.lower().isin(_EMPTY)]
         if len(wrong):
             unclear[:] = False

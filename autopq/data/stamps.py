@@ -35,6 +35,13 @@ class Stamps:
     zone: str | None
 
 
+def as_text(values: pd.Series) -> pd.Series:
+    """A column of any kind as texts; missing stays missing."""
+    if values.dtype == object:  # holds whatever Python holds, bytes among it
+        values = values.map(str, na_action="ignore")
+    return values.astype("str")
+
+
 def share_of_stamps(values: pd.Series) -> float:
     """The share of the given values that are time stamps; numbers are none."""
     values = values.dropna()
@@ -42,7 +49,7 @@ def share_of_stamps(values: pd.Series) -> float:
         return 0.0
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return 1.0
-    text = values.astype("str").str.strip()
+    text = as_text(values).str.strip()
     timed = _matches(text, _TIME_WITH_OFFSET)
     text = text.where(~timed, text.str.replace(_OFFSET, "", regex=True))
     return float((~np.isnat(_wall(text))).mean())
@@ -59,7 +66,7 @@ def parse_stamps(values: pd.Series, field: str) -> tuple[Stamps | None, Issue | 
         return Stamps("naive", values.to_numpy().astype("datetime64[us]"), None, None), None
     if pd.api.types.is_numeric_dtype(values.dtype):
         return None, Issue(field, "holds numbers, not time stamps.", _MEND, 1)
-    return _parse_text(values.astype("str").str.strip(), field)
+    return _parse_text(as_text(values).str.strip(), field)
 
 
 def _parse_text(text: pd.Series, field: str) -> tuple[Stamps | None, Issue | None]:
