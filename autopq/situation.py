@@ -27,8 +27,11 @@ def situation(
 
     Raises InputError for rows that do not fit the task or missing future covariates.
     """
+    # The model knows its step and clock: a single new row must not have to prove them again.
+    known = {"freq": stored.freq.alias, "timezone": config.timezone or stored.timezone}
+    settled = config.model_copy(update=known)
     given_history = stored_frame(stored, config) if history is None else history
-    given, _ = audit(given_history, config, future=future, purpose="predict")
+    given, _ = audit(given_history, settled, future=future, purpose="predict")
     panel = lay_over(stored, given, history_rows(stored, config.horizon))
     return extend(panel, config.horizon), given.item_ids
 
