@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 
 from app.cli import output
 from app.client import DEFAULT_URL, Client, NoModelError, ProblemError, UnreachableError
 from app.jobs.schemas import Job
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 app = typer.Typer(
     help="Probabilistic forecasts, and the electricity they took.",
@@ -292,7 +294,7 @@ def _levels(text: str | None) -> list[float] | None:
         ) from error
 
 
-def _write(table: pd.DataFrame, path: Path) -> None:
+def _write(table: "pd.DataFrame", path: Path) -> None:
     if path.suffix.lower() == ".parquet":
         table.to_parquet(path, index=False)
     else:

@@ -1,12 +1,12 @@
 """`Client`: the service's HTTP contract as typed calls."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
 from types import TracebackType
-from typing import Any, Self
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Self
 
 from app.client.errors import NoModelError, ProblemError
 from app.client.tables import PARQUET, Table, opened
@@ -19,6 +19,9 @@ from app.jobs.schemas import Job, Leaderboard, Trial
 from app.jobs.states import TERMINAL, JobState
 from app.models.schemas import Model
 from autopq.task import TaskConfig
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 POLL_SECONDS = 0.5
@@ -177,6 +180,8 @@ class Client:
                     raise
                 time.sleep(min(FORECAST_POLL_SECONDS, retry_after(error.response, 1.0)))
             else:
+                import pandas as pd
+
                 return pd.read_parquet(BytesIO(response.content))
 
     def fit_predict(

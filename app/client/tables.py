@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
-import pandas as pd
+if TYPE_CHECKING:  # half of a command's start would go into importing it
+    import pandas as pd
 
 CSV = "text/csv"
 PARQUET = "application/vnd.apache.parquet"
 ARROW = "application/vnd.apache.arrow.stream"
 
-Table = pd.DataFrame | str | os.PathLike[str]
+Table: TypeAlias = "pd.DataFrame | str | os.PathLike[str]"
 
 _MEDIA_TYPES = {
     ".csv": CSV,
@@ -29,13 +30,13 @@ def opened(table: Table) -> Iterator[tuple[BinaryIO, str]]:
 
     A file without a known suffix is sent as CSV. Raises OSError when it cannot be read.
     """
-    if isinstance(table, pd.DataFrame):
+    if isinstance(table, str | os.PathLike):
+        path = Path(table)
+        with path.open("rb") as file:
+            yield file, _MEDIA_TYPES.get(path.suffix.lower(), CSV)
+    else:
         columns = table.reset_index() if any(table.index.names) else table
         buffer = BytesIO()
         columns.to_parquet(buffer, index=False)
         buffer.seek(0)
         yield buffer, PARQUET
-    else:
-        path = Path(table)
-        with path.open("rb") as file:
-            yield file, _MEDIA_TYPES.get(path.suffix.lower(), CSV)

@@ -9,6 +9,7 @@ private state is gathered in this module.
 import logging
 import threading
 import time
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -24,6 +25,7 @@ from autopq.energy.source import Reading
 # CPU time, and the kernel's ticks of 10 ms would make shorter windows mostly noise.
 MIN_WINDOW_S = 0.5
 _TIMER_S = 15.0  # reads hardware counters often enough that none wraps round twice
+_SAMPLED_S = 1.0  # how old a sample of power may grow
 _J_PER_KWH = 3_600_000
 
 _CPU_METHODS: dict[str, CpuMethod] = {
@@ -252,13 +254,14 @@ class _Tracker(OfflineEmissionsTracker):
             self._last_measured_time = started_at
 
     def _monitor_power(self) -> None:
-        """Once a second. The base class also gathers utilisations that nobody reads here."""
+        """Once a second, unless a measurement has just sampled the same. The base class also
+        gathers utilisations that nobody reads here."""
+        if time.perf_counter() - self._last_measured_time < _SAMPLED_S:
+            return
         for part in self._hardware:
             if isinstance(part, CPU | GPU):
-                try:
+                with suppress(Exception):  # a part that is broken is told by the measurement
                     part.monitor_power()
-                except Exception as error:
-                    self._failure = error
 
 
 def _is_gpu(part: Any) -> bool:
