@@ -1,12 +1,10 @@
 """`mlp_quantile`: a small network with one output a quantile level."""
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
-from torch import Tensor, nn
 
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
@@ -14,13 +12,14 @@ from autopq.errors import Stopped
 from autopq.evaluation.grid import monotone
 from autopq.forecasters.base import State
 from autopq.forecasters.features import FeatureBuilder
+from autopq.forecasters.networks.mlp import MLP
+from autopq.forecasters.sampling import AUTO
+from autopq.forecasters.standardizer import Singles, Standardizer
 from autopq.quantiles.direct.base import DirectQuantiles, levels_of
 from autopq.quantiles.direct.boosting import labelled_rows
-from autopq.quantiles.direct.network import quantile_mlp
-from autopq.quantiles.direct.representation import AUTO, Representation
+from autopq.quantiles.direct.representation import Representation
 from autopq.quantiles.states import nested, unnested
 from training_methods import (
-    FitReport,
     TensorData,
     Trainer,
     TrainerConfig,
@@ -29,46 +28,26 @@ from training_methods import (
     create_method,
 )
 
-# Standardised inputs beyond this say no more than "extreme", but could carry a network anywhere.
-_CLIP = 6.0
-_PREDICT_ROWS = 65_536
-
-Singles = npt.NDArray[np.float32]
+_PREDICT_ROWS = 16_384
+# Validation rows, as a share of the training rows: enough to tell epochs apart.
+_VALIDATION_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class _Standard:
-    """Centers and spreads of the features and of the relative target."""
+class _Units:
+    """Inputs and targets as the network sees them."""
 
-    center: Floats  # [K]
-    spread: Floats  # [K]
-    target: Floats  # [2] center and spread
+    inputs: Standardizer
+    center: float  # of the relative target
+    spread: float
 
     @classmethod
     def fit(cls, x: Singles, y: Floats) -> Self:
-        known = np.isfinite(x)
-        count = np.maximum(known.sum(axis=0), 1)
-        center = np.where(known, x, 0.0).sum(axis=0, dtype=np.float64) / count
-        deviation = np.where(known, x - center, 0.0)
-        spread = np.sqrt((deviation**2).sum(axis=0) / count)
-        spread = np.where(spread > 1e-9 * (1 + np.abs(center)), spread, 1.0)
-        target = np.std(y) or 1.0
-        return cls(center, spread, np.array([np.mean(y), target]))
+        return cls(Standardizer.fit(x), float(np.mean(y)), float(np.std(y)) or 1.0)
 
-    def inputs(self, x: Singles) -> Tensor:
-        """Standardised and clipped; what is unknown becomes the center."""
-        scaled = np.clip((x - self.center) / self.spread, -_CLIP, _CLIP)
-        return torch.from_numpy(np.nan_to_num(scaled, nan=0.0).astype(np.float32))
-
-    def labels(self, y: Floats) -> Tensor:
-        return torch.from_numpy(((y - self.target[0]) / self.target[1]).astype(np.float32))
-
-    def to_state(self) -> State:
-        return State(dict(vars(self)))
-
-    @classmethod
-    def from_state(cls, state: State) -> Self:
-        return cls(**state.arrays)
+    def samples(self, x: Singles, y: Floats) -> TensorData:
+        target = ((y - self.center) / self.spread).astype(np.float32)
+        return TensorData((torch.from_numpy(self.inputs.transform(x)),), torch.from_numpy(target))
 
 
 class MLPQuantiles(DirectQuantiles):
@@ -77,7 +56,8 @@ class MLPQuantiles(DirectQuantiles):
 
     `level_offset` and `day_of_year` are chosen on the validation windows when they are "auto",
     by quick fits of boosted trees on `choice_rows` rows. `max_rows` bounds the training rows
-    (windows x horizon): origins are thinned evenly beyond.
+    (windows x horizon): origins are thinned evenly beyond. `training_method` names a method of
+    `training_methods`, `training_options` are its options.
     """
 
     name = "mlp_quantile"
@@ -86,6 +66,7 @@ class MLPQuantiles(DirectQuantiles):
     def defaults(cls) -> dict[str, Any]:
         return {
             "training_method": "backprop",
+            "training_options": {},
             "levels": (0.01, 0.03, 0.07, 0.15, 0.25, 0.37, 0.5, 0.63, 0.75, 0.85, 0.93, 0.97, 0.99),
             "level_offset": AUTO,
             "day_of_year": AUTO,
@@ -99,6 +80,7 @@ class MLPQuantiles(DirectQuantiles):
             "batch_size": 512,
             "max_epochs": 20,
             "patience": 5,
+            "clip_norm": 1.0,
             "max_rows": 40_000,
             "choice_rows": 12_000,
         }
@@ -124,24 +106,24 @@ class MLPQuantiles(DirectQuantiles):
 
     def predict_grid(self, windows: Windows) -> Floats:
         rows = self._builder.build(windows)
-        inputs = self._standard.inputs(rows.x)
-        center, spread = self._standard.target
-        found: Floats = np.zeros((len(inputs), len(self.levels)))
-        for network in self._networks:
-            device = next(network.parameters()).device
-            with torch.inference_mode():
-                parts = [
-                    network(part.to(device)).cpu() for part in torch.split(inputs, _PREDICT_ROWS)
-                ]
-            # Each network's quantiles in order first: an average of crossed ones is blurred.
-            found += monotone(torch.cat(parts).numpy().astype(np.float64)) / len(self._networks)
-        relative = found * spread + center
+        x = torch.from_numpy(self._units.inputs.transform(rows.x))
+        found: Floats = np.zeros((len(x), len(self.levels)))
+        with torch.inference_mode():
+            for network in self._networks:
+                parts = [network(part) for part in torch.split(x, _PREDICT_ROWS)]
+                # Each network's quantiles in order first: an average of crossed ones is blurred.
+                found += monotone(torch.cat(parts).numpy().astype(np.float64))
+        relative = found / len(self._networks) * self._units.spread + self._units.center
         return np.stack([rows.absolute(column) for column in relative.T], axis=-1)
 
     def regression_state(self) -> State:
-        parts = {"features": self._builder.to_state(), "standard": self._standard.to_state()}
+        target = {"center": self._units.center, "spread": self._units.spread}
+        parts = {
+            "features": self._builder.to_state(),
+            "units": State(self._units.inputs.to_arrays(), target),
+        }
         for seed, network in enumerate(self._networks):
-            weights = {name: value.cpu().numpy() for name, value in network.state_dict().items()}
+            weights = {name: value.numpy() for name, value in network.state_dict().items()}
             parts[f"network{seed}"] = State(weights)
         state = nested(parts)
         fitted = {
@@ -154,13 +136,14 @@ class MLPQuantiles(DirectQuantiles):
     def restore_regression(self, state: State) -> None:
         parts = unnested(state)
         self._builder = FeatureBuilder.from_state(parts["features"])
-        self._standard = _Standard.from_state(parts["standard"])
+        units = parts["units"]
+        self._units = _Units(Standardizer.from_arrays(units.arrays), **units.meta)
         self._representation = Representation(**state.meta["representation"])
         self._epochs = list(state.meta["epochs"])
         self._rows = int(state.meta["rows"])
         self._networks = []
         for seed in range(int(self.params["seeds"])):
-            network = self._network(torch.Generator())
+            network = self._network()
             weights = parts[f"network{seed}"].arrays
             network.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in weights.items()})
             self._networks.append(network.eval())
@@ -187,27 +170,30 @@ class MLPQuantiles(DirectQuantiles):
         budget = int(self.params["max_rows"])
         self._builder = self._representation.builder(train)
         x, y = labelled_rows(self._builder, train, budget)
-        self._standard, self._rows = _Standard.fit(x, y), len(y)
-        data = self._tensors(x, y)
-        held_out = None
+        self._units, self._rows = _Units.fit(x, y), len(y)
+        samples, held_out = self._units.samples(x, y), None
         if validation is not None:
-            held_out = self._tensors(*labelled_rows(self._builder, validation, max(1, budget // 4)))
-        reports = [
-            self._train_one(data, held_out, limit, context, f"{self.name}/{seed}")
+            rows = labelled_rows(self._builder, validation, int(budget * _VALIDATION_SHARE))
+            held_out = self._units.samples(*rows)
+        fits = [
+            self._train_one(samples, held_out, limit, context, f"{self.name}/{seed}")
             for seed, limit in enumerate(epochs)
         ]
-        self._networks = [report.model for report in reports]
-        return [report.best_epoch for report in reports]
+        self._networks = [network for network, _ in fits]
+        return [best_epoch for _, best_epoch in fits]
 
     def _train_one(
         self,
-        data: TensorData,
+        samples: TensorData,
         held_out: TensorData | None,
         epochs: int,
         context: FitContext,
         label: str,
-    ) -> FitReport:
+    ) -> tuple[MLP, int]:
+        """A trained network and its best epoch."""
         generator = context.torch_generator(label)
+        network = self._network()
+        network.initialise(generator)
         config = TrainerConfig(
             max_epochs=epochs,
             batch_size=int(self.params["batch_size"]),
@@ -215,31 +201,30 @@ class MLPQuantiles(DirectQuantiles):
             weight_decay=float(self.params["weight_decay"]),
             optimizer="adamw",
             schedule=self.params["schedule"],
-            patience=int(self.params["patience"]) if held_out is not None else None,
-            clip_norm=1.0,
+            patience=int(self.params["patience"]),
+            clip_norm=float(self.params["clip_norm"]),
             device=context.device,
         )
         trainer = Trainer(config, generator=generator, should_stop=context.observer.should_stop)
         try:
-            return trainer.fit(
-                self._network(generator),
-                create_loss("pinball", levels=[float(level) for level in self.levels]),
-                train=data,
+            report = trainer.fit(
+                network,
+                create_loss("pinball", levels=self.levels.tolist()),
+                train=samples,
                 validation=held_out,
-                method=create_method(self.params["training_method"]),
+                method=create_method(
+                    self.params["training_method"], **self.params["training_options"]
+                ),
             )
         except TrainingStopped as stopped:
             raise Stopped(str(stopped)) from stopped
+        return cast(MLP, report.model.cpu()), report.best_epoch
 
-    def _network(self, generator: torch.Generator) -> nn.Module:
-        return quantile_mlp(
+    def _network(self) -> MLP:
+        return MLP(
             len(self._builder.names),
             len(self.levels),
             hidden=int(self.params["hidden"]),
             layers=int(self.params["layers"]),
             dropout=float(self.params["dropout"]),
-            generator=generator,
         )
-
-    def _tensors(self, x: Singles, y: Floats) -> TensorData:
-        return TensorData((self._standard.inputs(x),), self._standard.labels(y))

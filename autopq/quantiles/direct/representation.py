@@ -1,6 +1,6 @@
 """How a direct quantile model sees the series: relative to which level, with which features."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, cast
 
@@ -9,9 +9,8 @@ import numpy as np
 from autopq.context import FitContext
 from autopq.data.panel import Windows
 from autopq.forecasters.features import LEVEL_OFFSETS, FeatureBuilder, LevelOffset
+from autopq.forecasters.sampling import AUTO
 from autopq.quantiles.direct.boosting import BinnedRows, boost_level
-
-AUTO = "auto"
 
 # Quick fits rank the options as full ones do. The levels stand for middle and both tails.
 _LEVELS = (0.1, 0.5, 0.9)
@@ -50,21 +49,26 @@ class Representation:
         fits of boosted trees: the level offset first, then the calendar."""
         offset, calendar = params["level_offset"], params["day_of_year"]
         offsets = LEVEL_OFFSETS if offset == AUTO else (cast(LevelOffset, offset),)
-        choices = (True, False) if calendar == AUTO else (bool(calendar),)
-        rows = int(params["choice_rows"])
         losses: dict[Self, float] = {}
 
-        def best(options: Iterator[Self]) -> Self:
-            found = list(options)
-            if len(found) == 1:
-                return found[0]
-            for option in found:
+        def best(options: Sequence[Self]) -> Self:
+            if len(options) == 1:
+                return options[0]
+            for option in options:
                 if option not in losses:
-                    losses[option] = option._loss(train, validation, rows, context)
-            return min(found, key=losses.__getitem__)
+                    losses[option] = option._loss(
+                        train, validation, int(params["choice_rows"]), context
+                    )
+            return min(options, key=losses.__getitem__)
 
-        chosen = best(cls(option, choices[0]) for option in offsets)
-        return best(replace(chosen, day_of_year=keep) for keep in choices)
+        # Rows that tell nothing of the year leave nothing to choose, nor may a refit on a few
+        # more rows bring in what was never validated.
+        builder = FeatureBuilder.fit(train, offsets[0])
+        if not any(name.startswith(_DAY_OF_YEAR) for name in builder.names):
+            calendar = False
+        with_year = calendar == AUTO or bool(calendar)
+        chosen = best([cls(option, with_year) for option in offsets])
+        return best([chosen, replace(chosen, day_of_year=False)]) if calendar == AUTO else chosen
 
     def builder(self, train: Windows) -> FeatureBuilder:
         """Features fitted on training windows."""

@@ -8,9 +8,10 @@ from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.forecasters.base import State
 from autopq.forecasters.features import FeatureBuilder
+from autopq.forecasters.sampling import AUTO
 from autopq.quantiles.direct.base import DirectQuantiles, levels_of
 from autopq.quantiles.direct.boosting import BinnedRows, BoostedLevel, BoostedLevels, boost_level
-from autopq.quantiles.direct.representation import AUTO, Representation
+from autopq.quantiles.direct.representation import Representation
 from autopq.quantiles.states import nested, unnested
 
 # More rows carry more trees: the refit sees the validation rows as well.

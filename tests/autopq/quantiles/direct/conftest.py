@@ -17,16 +17,16 @@ from autopq.task import TaskConfig
 
 LIGHT = {
     "lightgbm_quantile": {
-        "max_rows": 4000,
+        "max_rows": 3000,
         "choice_rows": 1500,
-        "max_rounds": 60,
+        "max_rounds": 40,
         "learning_rate": 0.15,
         "patience": 8,
     },
     "mlp_quantile": {
-        "max_rows": 4000,
+        "max_rows": 3000,
         "choice_rows": 1500,
-        "max_epochs": 6,
+        "max_epochs": 5,
         "hidden": 32,
         "batch_size": 128,
         "learning_rate": 5e-3,
@@ -85,20 +85,25 @@ def windy():
     return situation(daily(), known_covariates=("wind",))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def context():
     return FitContext(3, SilentObserver(), torch.device("cpu"))
 
 
-@pytest.fixture(params=sorted(LIGHT))
+@pytest.fixture(scope="session", params=sorted(LIGHT))
 def member(request):
     """Makes an unfitted light member of each kind."""
 
     def make(**params):
         return registry.create(request.param, **{**LIGHT[request.param], **CHOSEN, **params})
 
-    make.name = request.param
     return make
+
+
+@pytest.fixture(scope="session")
+def fitted(member, windy, context):
+    """One fit a kind, for tests that only look at it."""
+    return fit(member(), windy, context)
 
 
 def fit(model, at: Situation, context):

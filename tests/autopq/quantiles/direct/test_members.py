@@ -30,10 +30,9 @@ def climatology(at, levels):
     return np.array(known)[test.steps % 24]
 
 
-def test_it_learns_shape_covariate_and_spread(member, windy, context):
-    model = fit(member(), windy, context)
+def test_it_learns_shape_covariate_and_spread(fitted, windy):
     test = windy.splits.test
-    found = quantiles(model, test)
+    found = quantiles(fitted, test)
     assert found.shape == (len(test), 24, 99)
     score = mean_pinball(test.target(), found, PERCENT_LEVELS)
     usual = mean_pinball(test.target(), climatology(windy, PERCENT_LEVELS), PERCENT_LEVELS)
@@ -44,58 +43,53 @@ def test_it_learns_shape_covariate_and_spread(member, windy, context):
     assert width[afternoon].mean() > 1.3 * width[~afternoon].mean()
 
 
-def test_quantiles_ascend_at_any_levels_and_need_no_randomness(member, windy, context):
-    model = fit(member(), windy, context)
+def test_quantiles_ascend_at_any_levels_and_need_no_randomness(fitted, windy):
     windows = windy.splits.test.take(slice(0, 5))
-    dense = quantiles(model, windows, DENSE_LEVELS)
+    dense = quantiles(fitted, windows, DENSE_LEVELS)
     assert (np.diff(dense, axis=-1) >= 0).all()
-    other = model.quantiles(windows, None, DENSE_LEVELS, np.random.default_rng(9))
+    other = fitted.quantiles(windows, None, DENSE_LEVELS, np.random.default_rng(9))
     assert np.array_equal(dense, other)
-    odd = quantiles(model, windows, np.array([0.123, 0.777]))
+    odd = quantiles(fitted, windows, np.array([0.123, 0.777]))
     assert np.array_equal(odd.shape, (5, 24, 2))
     assert ((odd[..., 0] >= dense[..., 0]) & (odd[..., 1] <= dense[..., -1])).all()
 
 
-def test_paths_follow_the_quantiles(member, windy, context):
-    model = fit(member(), windy, context)
+def test_paths_follow_the_quantiles(fitted, windy):
     windows = windy.splits.test.take(slice(0, 4))
-    paths = model.sample(windows, None, 300, np.random.default_rng(1))
+    paths = fitted.sample(windows, None, 300, np.random.default_rng(1))
     assert paths.shape == (4, 300, 24)
     levels = np.array([0.1, 0.5, 0.9])
-    exact = quantiles(model, windows, levels)
+    exact = quantiles(fitted, windows, levels)
     empirical = np.moveaxis(np.quantile(paths, levels, axis=1), 0, -1)
     assert np.abs(empirical - exact).max() < 0.1
-    assert np.array_equal(paths, model.sample(windows, None, 300, np.random.default_rng(1)))
+    assert np.array_equal(paths, fitted.sample(windows, None, 300, np.random.default_rng(1)))
 
 
-def test_a_saved_model_forecasts_the_same(member, windy, context):
-    model = fit(member(), windy, context)
-    state = model.state()
+def test_a_saved_model_forecasts_the_same(fitted, windy):
+    state = fitted.state()
     through_json = State(state.arrays, json.loads(json.dumps(state.meta)))
-    again = type(model).from_state(through_json)
+    again = type(fitted).from_state(through_json)
     windows = windy.splits.test.take(slice(0, 6))
-    assert np.array_equal(quantiles(model, windows), quantiles(again, windows))
+    assert np.array_equal(quantiles(fitted, windows), quantiles(again, windows))
     assert np.array_equal(
-        model.sample(windows, None, 10, np.random.default_rng(4)),
+        fitted.sample(windows, None, 10, np.random.default_rng(4)),
         again.sample(windows, None, 10, np.random.default_rng(4)),
     )
-    assert again.describe() == model.describe()
+    assert again.describe() == fitted.describe()
 
 
-def test_the_same_seed_gives_the_same_model(member, windy):
-    first, second, other = (
-        fit(member(), windy, FitContext(seed, SilentObserver(), torch.device("cpu")))
-        for seed in (5, 5, 6)
-    )
+def test_the_same_seed_gives_the_same_model(fitted, member, windy, context):
+    other_seed = FitContext(context.seed + 1, SilentObserver(), torch.device("cpu"))
+    again, other = (fit(member(), windy, given) for given in (context, other_seed))
     windows = windy.splits.test.take(slice(0, 6))
-    assert np.array_equal(quantiles(first, windows), quantiles(second, windows))
-    assert not np.array_equal(quantiles(first, windows), quantiles(other, windows))
+    assert np.array_equal(quantiles(fitted, windows), quantiles(again, windows))
+    assert not np.array_equal(quantiles(fitted, windows), quantiles(other, windows))
 
 
 def test_a_refit_sees_the_new_rows_and_keeps_what_validation_taught(member, context):
     table = daily(days=60)
-    # The level doubles where validation begins: only a refit can know.
-    table.loc[int(len(table) * 0.56) :, "target"] += 10
+    # The level where validation begins is unlike any seen before: only a refit can know it.
+    table.loc[int(len(table) * 0.56) :, "target"] += 60
     at = situation(table, known_covariates=("wind",))
     model = fit(member(level_offset="none"), at, context)
     windows = at.splits.test
@@ -188,14 +182,6 @@ def test_a_stop_ends_the_fit(member, windy):
 def test_levels_must_ascend_inside_0_and_1(member, windy, context, levels):
     with pytest.raises(ValueError, match="levels"):
         fit(member(levels=levels), windy, context)
-
-
-def test_day_of_year_is_a_feature_one_can_do_without(member, windy, context):
-    names = {}
-    for keep in (True, False):
-        model = fit(member(day_of_year=keep), windy, context)
-        names[keep] = set(model.state().meta["parts"]["regression"]["parts"]["features"]["names"])
-    assert names[True] - names[False] == {"day_of_year_sin", "day_of_year_cos"}
 
 
 @pytest.mark.parametrize("method", ["backprop", "f3"])
