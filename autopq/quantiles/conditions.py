@@ -18,6 +18,10 @@ _MAX_STEPS = 96
 # Standardised inputs beyond this say no more than "extreme", but could carry a network anywhere.
 _CLIP = 6.0
 
+# A network told the day of the year must have seen each season come back: after less than this a
+# new season is no interpolation, and its answers run wild.
+_ENOUGH_YEARS = np.timedelta64(548, "D")
+
 Singles = npt.NDArray[np.float32]
 
 
@@ -32,6 +36,7 @@ class ConditionEncoder:
     scale: SeriesScale
     history: int  # rows before the origin
     with_points: bool
+    with_day_of_year: bool
     covariate_center: Floats  # [F]
     covariate_deviation: Floats  # [F]
 
@@ -41,16 +46,19 @@ class ConditionEncoder:
         center = covariates.mean(axis=(0, 1))
         deviation = covariates.std(axis=(0, 1))
         deviation = np.where(deviation > 1e-12 * (1 + np.abs(center)), deviation, 1.0)
-        return cls(scale, history, with_points, center, deviation)
+        stamps = windows.panel.local_time[windows.start]
+        long_enough = bool(stamps.max() - stamps.min() >= _ENOUGH_YEARS)
+        return cls(scale, history, with_points, long_enough, center, deviation)
 
     def encode(self, windows: Windows, points: Floats | None) -> Tensor:
         """float32 [n, C] on the CPU. `points` [n, H] are needed only `with_points`."""
         panel = windows.panel
-        calendar, _ = calendar_features(panel.local_time[windows.steps], panel.freq)
+        calendar, names = calendar_features(panel.local_time[windows.steps], panel.freq)
+        told = [self.with_day_of_year or not name.startswith("day_of_year") for name in names]
         covariates = windows.future_covariates() - self.covariate_center
         parts: list[Floats | Singles] = [
             self._of_series(windows, windows.history(self.history))[:, :, None],
-            calendar,
+            calendar[..., told],
             covariates / self.covariate_deviation,
         ]
         if self.with_points:
@@ -83,9 +91,12 @@ class ConditionEncoder:
             "covariate_center": self.covariate_center,
             "covariate_deviation": self.covariate_deviation,
         }
-        return State(
-            arrays, {**scale.meta, "history": self.history, "with_points": self.with_points}
-        )
+        meta = {
+            "history": self.history,
+            "with_points": self.with_points,
+            "with_day_of_year": self.with_day_of_year,
+        }
+        return State(arrays, {**scale.meta, **meta})
 
     @classmethod
     def from_state(cls, state: State) -> Self:
@@ -93,6 +104,7 @@ class ConditionEncoder:
             SeriesScale.from_state(state),
             int(state.meta["history"]),
             bool(state.meta["with_points"]),
+            bool(state.meta["with_day_of_year"]),
             state.arrays["covariate_center"],
             state.arrays["covariate_deviation"],
         )

@@ -82,3 +82,24 @@ def test_state_survives_the_model_file(situation, tmp_path):
     assert torch.equal(
         loaded.encode(situation.test, points), encoder.encode(situation.test, points)
     )
+
+
+@pytest.mark.parametrize(("days", "columns"), [(400, 2), (700, 4)])
+def test_the_day_of_year_is_told_only_when_seasons_have_come_back(situation, days, columns):
+    stamps = np.datetime64("2020-01-01", "ns") + np.arange(days * 24) * np.timedelta64(1, "h")
+    panel = replace(
+        situation.panel,
+        item_ids=("a",),
+        offsets=np.array([0]),
+        lengths=np.array([len(stamps)]),
+        sizes=np.array([len(stamps)]),
+        time=stamps,
+        local_time=stamps,
+        target=np.arange(len(stamps)) % 24.0,
+        covariates=np.zeros((len(stamps), 0)),
+        covariate_names=(),
+    )
+    windows = panel.windows([np.arange(48, len(stamps) - 1, 24)], 1)
+    # One step: the history, then the calendar.
+    told = encoder_of(windows).encode(windows, None)[:, 12:]
+    assert told.shape[1] == 3 + columns
