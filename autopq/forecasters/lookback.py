@@ -55,8 +55,8 @@ class Lookback:
 
     def rows(self, horizon: int) -> int:
         """Rows before the origin that can matter for a forecast over `horizon` steps."""
-        seasons = self.season * (max(*self.season_lags, _DAYS_SEARCHED_FOR_SAME_TYPE) + 1)
-        return max(seasons, self.long_season * max((*self.long_lags, 1)), *self.spans, horizon)
+        days = self.season * max(*self.season_lags, _DAYS_SEARCHED_FOR_SAME_TYPE)
+        return max(days, self.long_season * max((*self.long_lags, 1)) + 1, *self.spans, horizon)
 
 
 def known_values(windows: Windows, rows: Ints) -> Floats:

@@ -1,5 +1,6 @@
 """`mlp`: a small network on row-wise features, trained by any training method."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
 
@@ -30,7 +31,11 @@ _VALIDATION_SHARE = 1 / 3
 _PREDICTION_ROWS = 16_384
 # Level offsets are compared after a short training on part of the rows.
 _QUICK_SHARE = 0.35
-_QUICK_EPOCHS = 2
+_QUICK_STEPS_SHARE = 0.2
+_MIN_EPOCHS = 3
+_MAX_EPOCHS = 100
+# An annealed run improves until late: stop after this share of it without improvement.
+_PATIENCE_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,9 @@ class MLPForecaster(PointForecaster):
     """Mean of `members` equal networks from different starts, one row per step.
 
     `level_offset` is chosen on the validation windows when it is "auto". `max_rows` bounds the
-    training rows (windows x horizon). `training_method` names a method of `training_methods`,
-    `training_options` are its options.
+    training rows (windows x horizon). `steps` are the optimiser steps of one member, in whole
+    epochs: short series are seen more often, long ones at no greater cost. `training_method`
+    names a method of `training_methods`, `training_options` are its options.
     """
 
     name: ClassVar[str] = "mlp"
@@ -78,11 +84,10 @@ class MLPForecaster(PointForecaster):
             "learning_rate": 1e-3,
             "weight_decay": 1e-2,
             "batch_size": 512,
-            "max_epochs": 5,
-            "patience": 2,
+            "steps": 900,
             "clip_norm": 1.0,
             "members": 2,
-            "max_rows": 120_000,
+            "max_rows": 90_000,
             "training_method": "backprop",
             "training_options": {},
         }
@@ -98,7 +103,7 @@ class MLPForecaster(PointForecaster):
             "learning_rate": trial.suggest_float("learning_rate", 2e-4, 5e-3, log=True),
             "weight_decay": trial.suggest_float("weight_decay", 1e-4, 1e-1, log=True),
             "batch_size": trial.suggest_int("batch_size", 128, 1024, log=True),
-            "max_epochs": trial.suggest_int("max_epochs", 3, 15, log=True),
+            "steps": trial.suggest_int("steps", 300, 3000, log=True),
         }
 
     @property
@@ -116,19 +121,25 @@ class MLPForecaster(PointForecaster):
         )
         self._inputs, samples = _Inputs.fit(train, self._level_offset)
         held_out = self._inputs.samples(validation)
-        self._train_members(samples, held_out, self._max_epochs(), context)
+        epochs = [self._max_epochs(samples)] * int(self.params["members"])
+        self._train_members(samples, held_out, epochs, context)
 
     def _refit(self, train: Windows, context: FitContext) -> None:
         """Train as long as the previous fit found best; the full length if there was none."""
-        if not hasattr(self, "_epochs"):
+        first = not hasattr(self, "_epochs")
+        if first:
             offset = self.params["level_offset"]
             self._level_offset = cast(LevelOffset, "recent_mean" if offset == AUTO else offset)
-            self._epochs = self._max_epochs()
         self._inputs, samples = _Inputs.fit(self._budgeted(train, 1.0), self._level_offset)
+        if first:
+            self._epochs = [self._max_epochs(samples)] * int(self.params["members"])
         self._train_members(samples, None, self._epochs, context)
 
-    def _max_epochs(self) -> list[int]:
-        return [int(self.params["max_epochs"])] * int(self.params["members"])
+    def _max_epochs(self, samples: TensorData, share: float = 1.0) -> int:
+        """Epochs that make up `share` of the steps asked for."""
+        steps_per_epoch = math.ceil(len(samples) / int(self.params["batch_size"]))
+        wanted = math.ceil(share * int(self.params["steps"]) / steps_per_epoch)
+        return min(max(wanted, math.ceil(share * _MIN_EPOCHS)), _MAX_EPOCHS)
 
     def _budgeted(self, windows: Windows, share: float) -> Windows:
         return within_budget(windows, int(self.params["max_rows"] * share))
@@ -144,9 +155,9 @@ class MLPForecaster(PointForecaster):
 
         def error(offset: LevelOffset) -> float:
             inputs, samples = _Inputs.fit(train, offset)
-            _, _, loss = self._train(
-                samples, inputs.samples(validation), _QUICK_EPOCHS, "choice", context
-            )
+            epochs = self._max_epochs(samples, _QUICK_STEPS_SHARE)
+            held_out = inputs.samples(validation)
+            _, _, loss = self._train(samples, held_out, epochs, "choice", context)
             return loss
 
         return min(LEVEL_OFFSETS, key=error)
@@ -187,7 +198,7 @@ class MLPForecaster(PointForecaster):
             weight_decay=params["weight_decay"],
             optimizer="adamw",
             schedule="cosine",
-            patience=params["patience"],
+            patience=math.ceil(epochs * _PATIENCE_SHARE),
             clip_norm=params["clip_norm"],
             device=context.device,
         )

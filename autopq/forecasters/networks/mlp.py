@@ -33,9 +33,12 @@ class MLP(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw all weights from `generator`, uniformly within ±1/√inputs of each layer."""
+        """Draw all weights from `generator`, uniformly within ±1/√inputs of each layer; the head
+        starts at zero, so that an untrained network answers with the level it is relative to."""
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 bound = module.in_features**-0.5
                 for parameter in module.parameters():
                     parameter.uniform_(-bound, bound, generator=generator)
+        for parameter in self.head.parameters():
+            parameter.zero_()
