@@ -89,14 +89,14 @@ class F3(TrainingMethod):
         }
 
     def check(self, model: nn.Module, loss: Loss, context: MethodContext) -> list[Finding]:
-        found = super().check(model, loss, context)
         if not loss.has_residual:
-            found.append(
+            return [
                 Finding(
                     "error",
                     "a likelihood has no output error to feed back; block_local trains flows",
                 )
-            )
+            ]
+        found = super().check(model, loss, context)
         # The residual of unbounded logits drives them apart; measured, it does not train.
         fits = {
             "residual": not isinstance(loss, CrossEntropy),
