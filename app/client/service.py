@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Self
 from app.client.errors import NoModelError, ProblemError
 from app.client.tables import PARQUET, Table, opened
 from app.client.transport import Transport, retry_after
-from app.core.pagination import Page
 from app.datasets.schemas import Dataset
 from app.energy.schemas import EnergySummary, JobEnergy
 from app.forecasts.schemas import ForecastStatus
@@ -22,6 +21,8 @@ from autopq.task import TaskConfig
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from app.core.pagination import Page  # brings the whole web framework with it
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 POLL_SECONDS = 0.5
@@ -94,7 +95,10 @@ class Client:
     ) -> Page[Job]:
         """Jobs, the newest first."""
         params = {"state": state, "limit": limit, "cursor": cursor}
-        return Page[Job].model_validate_json(self._transport.get("/v1/jobs", params).content)
+        response = self._transport.get("/v1/jobs", params)
+        from app.core.pagination import Page
+
+        return Page[Job].model_validate_json(response.content)
 
     def wait(
         self,
@@ -125,6 +129,8 @@ class Client:
         """Finished trials of all attempts, in the order of finishing."""
         params = {"limit": limit, "cursor": cursor}
         response = self._transport.get(f"/v1/jobs/{job_id}/trials", params)
+        from app.core.pagination import Page
+
         return Page[Trial].model_validate_json(response.content)
 
     def energy(self, job_id: str) -> JobEnergy:

@@ -247,7 +247,7 @@ class _Tracker(OfflineEmissionsTracker):
             started_at = time.perf_counter()
             try:
                 super()._measure_power_and_energy()
-                self._failure = None
+                self._failure = _unread_counter(self._hardware)
             except Exception as error:
                 self._failure = error
             # The base class counts from the end of a measurement and so loses its duration.
@@ -262,6 +262,17 @@ class _Tracker(OfflineEmissionsTracker):
             if isinstance(part, CPU | GPU):
                 with suppress(Exception):  # a part that is broken is told by the measurement
                     part.monitor_power()
+
+
+def _unread_counter(hardware: list[Any]) -> Exception | None:
+    """A package counter that could not be read counts as nothing in CodeCarbon's sums."""
+    for part in hardware:
+        if isinstance(part, CPU) and part._mode == "intel_rapl":
+            package: Any = part._intel_interface
+            for counter in package._rapl_files:
+                if counter.sample_skipped:
+                    return OSError(f"the energy counter {counter.path} could not be read")
+    return None
 
 
 def _is_gpu(part: Any) -> bool:

@@ -1,0 +1,177 @@
+"""Machines with counters, pretended: a powercap folder for the CPU, an NVML library for the GPU.
+
+What is real is everything above the files and library calls.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from codecarbon.core import cpu, gpu, gpu_nvidia, hardware_cache
+from codecarbon.external import hardware
+
+from autopq.energy import EnergyMeter, EnergyRow
+from autopq.energy.codecarbon_source import MIN_WINDOW_S, CodeCarbonSource
+
+WINDOW = MIN_WINDOW_S + 0.05
+
+
+@pytest.fixture(autouse=True)
+def fresh_hardware() -> Iterator[None]:
+    """CodeCarbon probes the hardware once a process; here it changes with every test."""
+    hardware_cache.clear_cache()
+    yield
+    hardware_cache.clear_cache()
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The energy counter of one CPU package, in microjoules."""
+    domain = tmp_path / "intel-rapl" / "intel-rapl:0"
+    domain.mkdir(parents=True)
+    (domain / "name").write_text("package-0")
+    (domain / "max_energy_range_uj").write_text("262143328850")
+    (domain / "energy_uj").write_text("5000000000")
+    base = str(tmp_path / "intel-rapl")
+
+    class Powercap(cpu.IntelRAPL):
+        def __init__(self, rapl_dir: str = base, **options: Any) -> None:
+            super().__init__(rapl_dir=base, **options)
+
+    monkeypatch.setattr(cpu, "is_rapl_available", lambda *_: True)
+    monkeypatch.setattr(cpu, "_get_candidate_bases", lambda _: [base])
+    monkeypatch.setattr(hardware, "IntelRAPL", Powercap)
+    return domain / "energy_uj"
+
+
+class Nvml:
+    """The calls of NVML that CodeCarbon makes, for one device."""
+
+    NVMLError = NVMLError_NotSupported = type("NVMLError", (Exception,), {})
+
+    def __init__(self) -> None:
+        self.energy_mj: int | None = 1_000_000
+        self.power_mw: int | None = 300_000
+
+    def __getattr__(self, name: str) -> Any:
+        answers: dict[str, Any] = {
+            "nvmlInit": None,
+            "nvmlDeviceGetCount": 1,
+            "nvmlDeviceGetHandleByIndex": 0,
+            "nvmlDeviceGetName": "Pretended GPU",
+            "nvmlDeviceGetUUID": "GPU-0",
+            "nvmlDeviceGetMemoryInfo": SimpleNamespace(total=1, free=1, used=0),
+            "nvmlDeviceGetEnforcedPowerLimit": 700_000,
+            "nvmlDeviceGetTemperature": 40,
+            "nvmlDeviceGetUtilizationRates": SimpleNamespace(gpu=50),
+            "nvmlDeviceGetComputeMode": 0,
+            "nvmlDeviceGetComputeRunningProcesses": [],
+            "nvmlDeviceGetGraphicsRunningProcesses": [],
+            "nvmlDeviceGetTotalEnergyConsumption": self.energy_mj,
+            "nvmlDeviceGetPowerUsage": self.power_mw,
+        }
+        if name == "NVML_TEMPERATURE_GPU":
+            return 0
+
+        def call(*_: object) -> Any:
+            if answers[name] is None and name != "nvmlInit":
+                raise self.NVMLError(name)
+            return answers[name]
+
+        return call
+
+
+@pytest.fixture
+def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
+    library = Nvml()
+    monkeypatch.setattr(gpu_nvidia, "pynvml", library)
+    monkeypatch.setattr(gpu, "PYNVML_AVAILABLE", True)
+    monkeypatch.setattr(gpu, "is_nvidia_system", lambda: True)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    return library
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., CodeCarbonSource]]:
+    started: list[CodeCarbonSource] = []
+
+    def make(**options: Any) -> CodeCarbonSource:
+        source = CodeCarbonSource("DEU", **options)
+        source.start()
+        started.append(source)
+        return source
+
+    yield make
+    for source in started:
+        source.stop()
+
+
+def add(counter: Path, joules: float) -> None:
+    counter.write_text(str(int(counter.read_text()) + round(joules * 1e6)))
+
+
+def test_package_counter_is_read_and_said(package: Path, start: Any) -> None:
+    source = start()
+    add(package, 40.0)
+    time.sleep(WINDOW)
+    assert source.read().cpu_j == pytest.approx(40.0, rel=0.001)
+    provenance = source.provenance()
+    assert provenance.cpu_method == "rapl"
+    assert provenance.cpu_rated_watts is None
+    assert not provenance.measured  # the memory's share is a rule of thumb
+
+
+def test_a_rated_power_given_by_hand_is_used_in_place_of_the_counter(
+    package: Path, start: Any
+) -> None:
+    assert start(cpu_watts=65.0).provenance().cpu_method == "load_model"
+
+
+def test_a_counter_that_vanishes_is_no_measured_zero(package: Path) -> None:
+    rows: list[EnergyRow] = []
+    with EnergyMeter(CodeCarbonSource("DEU"), rows.append) as meter:
+        time.sleep(WINDOW)
+        package.unlink()
+        meter.flush()
+    assert "unavailable" in {row.provenance.cpu_method for row in rows}
+    assert "rapl" not in {row.provenance.cpu_method for row in rows if row.cpu_mj == 0}
+
+
+def test_device_counter_is_read_and_said(nvml: Nvml, start: Any) -> None:
+    source = start()
+    nvml.energy_mj = 1_090_000
+    time.sleep(WINDOW)
+    assert source.read().gpu_j == pytest.approx(90.0, rel=0.001)
+    assert source.provenance().gpu_method == "nvml"
+
+
+def test_power_is_sampled_where_a_device_has_no_counter(nvml: Nvml, start: Any) -> None:
+    nvml.energy_mj = None
+    source = start()
+    began = time.perf_counter()
+    time.sleep(WINDOW)
+    joules = source.read().gpu_j
+    assert joules == pytest.approx(300.0 * (time.perf_counter() - began), rel=0.1)
+    assert source.provenance().gpu_method == "sampled_power"
+
+
+def test_a_device_that_tells_nothing_is_said_to_be_missing(nvml: Nvml, start: Any) -> None:
+    nvml.energy_mj = nvml.power_mw = None
+    source = start()
+    time.sleep(WINDOW)
+    assert source.read().gpu_j == 0
+    provenance = source.provenance()
+    assert provenance.gpu_method == "counter_missing"
+    assert not provenance.measured
+
+
+def test_devices_are_left_out_on_purpose(nvml: Nvml, start: Any) -> None:
+    for _ in range(2):  # the second start takes the cached hardware
+        source = start(gpus=False)
+        nvml.energy_mj = (nvml.energy_mj or 0) + 90_000
+        time.sleep(WINDOW)
+        assert source.read().gpu_j == 0
+        assert source.provenance().gpu_method == "none"
