@@ -152,6 +152,7 @@ def search_spreads(
                 model,
                 splits.validation,
                 point.validation,
+                forecaster=point.name,
                 trials=effort.spread_trials,
                 paths=effort.score_paths,
                 context=context,

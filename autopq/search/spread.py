@@ -33,6 +33,7 @@ def search_spread(
     windows: Windows,
     points: Floats,
     *,
+    forecaster: str,
     trials: int,
     paths: int,
     context: FitContext,
@@ -42,7 +43,7 @@ def search_spread(
 ) -> float:
     """Set `model.spread` to the best of at most `trials` spreads; returns its mean pinball loss.
 
-    Every evaluation is one trial on the bench. All share their random numbers, `paths` sample
+    Every evaluation is one trial on the bench, on behalf of the named `forecaster`. All share their random numbers, `paths` sample
     paths a window; samples are clipped to `lower` and `upper` before they are scored. Raises
     AutoPQError when every evaluation failed, TypeError for a model without a spread.
     """
@@ -67,8 +68,9 @@ def search_spread(
             proposal = study.ask()
             spread = proposal.suggest_float("spread", low, high, log=True)
             with bench.trial(
-                f"{model.name}/spread/{len(best) + 1}",
+                f"{forecaster}+{model.name}/spread/{len(best) + 1}",
                 {"spread": spread},
+                forecaster=forecaster,
                 quantile_model=model.name,
                 training_method=model.training_method,
             ) as trial:

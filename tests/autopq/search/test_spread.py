@@ -85,6 +85,7 @@ def search(model, windows, points, *, seed=0, trials=20, **limits):
                 model,
                 windows,
                 points,
+                forecaster="point",
                 trials=trials,
                 paths=64,
                 context=context,
