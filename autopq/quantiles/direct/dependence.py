@@ -20,7 +20,7 @@ from autopq.forecasters.base import State
 # Paths follow the validation windows with the nearest time of day at the origin: the first steps
 # of a solar forecast depend on each other in another way at noon than at midnight. Fewer windows
 # than this would be seen again and again in the paths.
-_MIN_TEMPLATES = 48
+_TEMPLATES = 48
 # Quantiles this close, as a share of the typical size of the targets, are one atom.
 _ATOM = 1e-6
 _CHUNK_VALUES = 4_000_000
@@ -39,7 +39,11 @@ class RankDependence:
     ) -> Self:
         """From the targets of complete windows and their forecast quantiles [m, H, L]."""
         target = windows.target()
-        atom = _ATOM * max(float(np.mean(np.abs(target))), 1e-300)
+        of_window = np.abs(target).mean(axis=1)
+        of_series = np.bincount(windows.series, of_window) / np.maximum(
+            np.bincount(windows.series), 1
+        )
+        atom = _ATOM * of_series[windows.series][:, None]
         transforms = randomised_pit(target, quantiles, levels, atom, rng)
         return cls(transforms.astype(np.float32), _phase(windows))
 
@@ -82,7 +86,7 @@ class RankDependence:
 
     def _nearest(self, phase: Floats) -> Ints:
         """[n, k] positions of the k validation windows nearest in the time of day."""
-        k = min(len(self.phase), _MIN_TEMPLATES)
+        k = min(len(self.phase), _TEMPLATES)
         apart = np.abs(phase[:, None] - self.phase[None, :])
         apart = np.minimum(apart, 1 - apart)
         nearest: Ints = np.argsort(apart, axis=1, kind="stable")[:, :k]
@@ -97,13 +101,13 @@ class RankDependence:
 
 
 def randomised_pit(
-    target: Floats, quantiles: Floats, levels: Floats, atom: float, rng: np.random.Generator
+    target: Floats, quantiles: Floats, levels: Floats, atom: Floats, rng: np.random.Generator
 ) -> Floats:
     """[...] probability integral transform of targets [...] under ascending quantiles [..., L].
 
     Between two quantiles it is linear; outside the outermost ones, and where quantiles within
-    `atom` of the target coincide (solar power at night), it is drawn uniformly from the levels
-    that are possible.
+    `atom` [...] of the target coincide (solar power at night), it is drawn uniformly from the
+    levels that are possible.
     """
     padded = np.concatenate([[0.0], levels, [1.0]])
     below = (quantiles < (target - atom)[..., None]).sum(axis=-1)  # quantiles surely below

@@ -1,6 +1,7 @@
 """Paths from marginals: the right marginals, the right order, atoms left to chance."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from autopq.quantiles.direct.dependence import RankDependence, randomised_pit
@@ -8,6 +9,7 @@ from autopq.quantiles.direct.dependence import RankDependence, randomised_pit
 from .conftest import daily, situation
 
 LEVELS = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
+ATOM = np.array(1e-9)
 
 
 def rng():
@@ -21,7 +23,7 @@ def grid(shape, center=0.0):
 
 def test_the_transform_is_linear_between_quantiles_and_random_beyond():
     target = np.repeat([-0.35, 0.35, 0.0, -5.0, 5.0], 2000)
-    u = randomised_pit(target, grid(target.shape), LEVELS, 1e-9, rng()).reshape(5, -1)
+    u = randomised_pit(target, grid(target.shape), LEVELS, ATOM, rng()).reshape(5, -1)
     assert np.allclose(u[0], 0.375)
     assert np.allclose(u[1], 0.625)
     assert np.allclose(u[2], 0.5)
@@ -42,7 +44,7 @@ def test_the_transform_is_linear_between_quantiles_and_random_beyond():
 )
 def test_at_an_atom_the_transform_is_uniform_over_its_levels(quantiles, low, high):
     wide = np.broadcast_to(np.array(quantiles, float), (4000, 5))
-    u = randomised_pit(np.zeros(4000), wide, LEVELS, 1e-9, rng())
+    u = randomised_pit(np.zeros(4000), wide, LEVELS, ATOM, rng())
     counts, _ = np.histogram(u, bins=8, range=(low, high))
     assert counts.sum() == 4000
     assert counts.min() > 400
@@ -52,7 +54,7 @@ def test_the_transforms_of_a_right_forecast_are_uniform():
     truth = rng().normal(size=20_000)
     levels = np.arange(1, 40) / 40
     quantiles = np.sort(np.quantile(np.random.default_rng(1).normal(size=200_000), levels))
-    u = randomised_pit(truth, np.broadcast_to(quantiles, (20_000, 39)), levels, 1e-9, rng())
+    u = randomised_pit(truth, np.broadcast_to(quantiles, (20_000, 39)), levels, ATOM, rng())
     assert np.abs(np.quantile(u, levels) - levels).max() < 0.015
 
 
@@ -84,6 +86,33 @@ def test_independent_errors_give_independent_steps():
     paths = dependence.paths(windows.take(slice(0, 1)), grid((1, 24)), LEVELS, 400, rng())
     correlation = np.corrcoef(paths[0].T) - np.eye(24)
     assert abs(correlation.mean()) < 0.05
+
+
+def test_a_large_series_beside_it_does_not_make_a_small_one_an_atom():
+    small, large = daily(item="small"), daily(item="large")
+    large["target"] *= 1e8
+    windows = situation(pd.concat([small, large])).splits.validation
+    quantiles = grid((len(windows), 24)) + windows.target()[..., None]
+    dependence = RankDependence.fit(windows, quantiles, LEVELS, rng())
+    mine = windows.series == windows.panel.item_ids.index("small")
+    assert 0 < mine.sum() < len(windows)
+    assert np.allclose(dependence.transforms[mine], 0.5)
+
+
+def test_paths_follow_windows_that_begin_at_the_same_time_of_day():
+    windows = situation(daily(days=300), validation_fraction=0.5).panel.windows(
+        [np.arange(48, 7000, 4)], 24
+    )
+    hour = windows.origin % 24
+    errors = rng().normal(size=(len(windows), 24, 1))
+    # Steps depend on each other perfectly at midnight and not at all at any other hour.
+    errors[hour == 0] = errors[hour == 0, :1]
+    quantiles = grid((len(windows), 24)) + windows.target()[..., None] - errors
+    dependence = RankDependence.fit(windows, quantiles, LEVELS, rng())
+    both = windows.take(np.array([np.flatnonzero(hour == h)[0] for h in (0, 12)]))
+    midnight, noon = dependence.paths(both, grid((2, 24)), LEVELS, 200, rng())
+    assert np.corrcoef(midnight.T).min() > 0.9
+    assert abs((np.corrcoef(noon.T) - np.eye(24)).mean()) < 0.1
 
 
 def test_paths_are_drawn_from_the_generator_and_survive_saving():
