@@ -75,7 +75,7 @@ def with_truth_drawn(model, windows, points, spread):
     return replace(windows, panel=replace(windows.panel, target=target))
 
 
-def search(model, windows, points, *, seed=0, trials=20, **limits):
+def search(model, windows, points, *, seed=0, trials=20, paths=64, **limits):
     recorder = Recorder()
     context = FitContext(seed, recorder, torch.device("cpu"))
     with EnergyMeter(SyntheticSource(time.perf_counter)) as meter:
@@ -87,7 +87,7 @@ def search(model, windows, points, *, seed=0, trials=20, **limits):
                 points,
                 forecaster="point",
                 trials=trials,
-                paths=64,
+                paths=paths,
                 context=context,
                 bench=bench,
                 **limits,
@@ -99,7 +99,8 @@ def search(model, windows, points, *, seed=0, trials=20, **limits):
 def test_the_spread_the_truth_was_drawn_with_is_recovered(world, truth):
     model, windows, points = world
     drawn = with_truth_drawn(model, windows, points, truth)
-    _, trials = search(model, drawn, points)
+    # Few paths put outer quantiles too far in, which a smaller spread seems to mend.
+    _, trials = search(model, drawn, points, paths=256)
     assert model.spread == pytest.approx(truth, rel=0.05)
     assert len(trials) <= 15
     assert all(model.spread_range[0] <= t.params["spread"] <= model.spread_range[1] for t in trials)
@@ -141,7 +142,9 @@ def test_no_spread_of_a_dense_grid_is_clearly_better(world):
 def test_trials_are_limited_and_named(world):
     model, windows, points = world
     _, trials = search(model, windows, points, trials=3)
-    assert [trial.name for trial in trials] == [f"cinn_additive/spread/{i}" for i in (1, 2, 3)]
+    assert [trial.name for trial in trials] == [
+        f"point+cinn_additive/spread/{i}" for i in (1, 2, 3)
+    ]
     assert all(trial.quantile_model == "cinn_additive" for trial in trials)
 
 
