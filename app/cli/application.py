@@ -166,6 +166,8 @@ def status(
             output.write_json(job)
         else:
             output.out().print(output.job_table(job))
+        if wait and job.model_id is None:
+            raise NoModelError(job)
 
 
 @app.command()

@@ -165,6 +165,8 @@ def leaderboard_table(rows: list[dict[str, Any]]) -> Table:
 def show_energy(title: str, parts: Sequence[tuple[str, Figures]], total: Figures) -> None:
     """A row per part, the total, and how the figures were obtained. The memory part is a rule of
     thumb, so it has its own column. Small reports are in thousandths."""
+    if not total.sources:
+        note("no electricity has been metered yet")
     milli, scale = ("", 1.0) if total.total_wh >= 1 else ("m", 1000.0)
     energies = [f">{part} {milli}Wh" for part in ("CPU", "GPU", "RAM", "total")]
     table = _table(title, ">seconds", *energies, f">{milli}g CO2e", "")

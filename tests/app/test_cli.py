@@ -226,6 +226,7 @@ class TestRefusals:
         assert cancelled.exit_code == 0
         assert job["id"] in cancelled.stdout
         followed = run("status", job["id"], "--wait")
+        assert followed.exit_code == 3
         assert "cancelled" in followed.stdout
         assert run("forecast", job["id"]).exit_code == 3
 
