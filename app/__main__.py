@@ -19,7 +19,7 @@ def serve(settings: Settings) -> None:
         create_app(settings),
         host=settings.host,
         port=settings.port,
-        log_level="warning",
+        access_log=False,
         timeout_graceful_shutdown=10,
     )
 

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
@@ -13,7 +13,7 @@ from app.checks.pool import CheckPool
 from app.core import handlers, migrations
 from app.core.body_limit import BodyLimitMiddleware
 from app.core.context import AppContext
-from app.core.errors import Problem
+from app.core.errors import InvalidRequestError, Problem, documented
 from app.core.schema import open_database
 from app.datasets.endpoints import router as datasets
 from app.energy.endpoints import router as energy
@@ -38,7 +38,10 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         context = AppContext(
-            settings, open_database(settings.resolved_database_url), CheckPool(settings)
+            settings,
+            open_database(settings.resolved_database_url),
+            CheckPool(settings),
+            CapacityLimiter(settings.check_processes),
         )
         settings.storage.prepare()
         await to_thread.run_sync(migrations.upgrade, context.database.engine)
@@ -85,5 +88,10 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= problem.pop("$defs", {})
         schemas["Problem"] = problem
+        refused = documented(InvalidRequestError)[422]
+        for path in document["paths"].values():
+            for operation in path.values():
+                if "422" in operation["responses"]:
+                    operation["responses"]["422"] = refused
         app.openapi_schema = document
     return app.openapi_schema

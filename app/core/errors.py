@@ -1,13 +1,13 @@
 """Errors as RFC 9457 problems: domain code raises, only this module knows how HTTP says it.
 
-    AppError
-    ├── NotFoundError        404  no such thing
-    ├── NotAcceptableError   406  no representation that is asked for is offered
-    ├── ConflictError        409  the thing is not in a state that allows this
-    ├── InvalidRequestError  422  the request says something unusable; names field, row and mend
-    ├── TooLargeError        413  the body is above the configured limit
-    ├── UnsupportedError     415  a media type that is not read
-    └── UnavailableError     503  a part of the service is not there right now
+AppError
+├── NotFoundError        404  no such thing
+├── NotAcceptableError   406  no representation that is asked for is offered
+├── ConflictError        409  the thing is not in a state that allows this
+├── InvalidRequestError  422  the request says something unusable; names field, row and mend
+├── TooLargeError        413  the body is above the configured limit
+├── UnsupportedError     415  a media type that is not read
+└── UnavailableError     503  a part of the service is not there right now
 """
 
 import json

@@ -26,3 +26,7 @@ def newest(session: ReadSession, *, limit: int, after: str | None) -> Sequence[D
     if after is not None:
         query = query.where(DatasetRow.id < after)
     return session.scalars(query).all()
+
+
+def ids(session: ReadSession) -> Sequence[str]:
+    return session.scalars(select(DatasetRow.id)).all()

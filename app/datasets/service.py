@@ -1,6 +1,5 @@
 """Takes tables in. A dataset exists whole, inspected and hashed, or not at all."""
 
-from anyio import to_thread
 from starlette.requests import Request
 
 from app.checks.sources import TableSource
@@ -18,7 +17,7 @@ async def create(context: AppContext, request: Request) -> DatasetRow:
     dataset_id = ids.new("ds")
     with temporary(context.storage.incoming / dataset_id) as path:
         received = await receive(request, path)
-        return await to_thread.run_sync(_keep, context, dataset_id, received)
+        return await context.with_checks(_keep, context, dataset_id, received)
 
 
 def _keep(context: AppContext, dataset_id: str, received: ReceivedFile) -> DatasetRow:

@@ -31,8 +31,7 @@ class PredictionKeeper:
             if ended is None:
                 return
             self._handle = None
-            with self._database.write() as session:
-                transitions.end_running(session, now(), reason=ended.reason, crashed=True)
+            self._end_running(ended.reason, crashed=True)
         with self._database.read() as session:
             waiting = repository.any_queued(session)
         if waiting:
@@ -48,7 +47,7 @@ class PredictionKeeper:
         left = self._lease.noted_prediction_worker()
         if left is not None:
             self._processes.discard(left)
-        self._interrupt()
+        self._end_running("interrupted", crashed=False)
 
     def stop(self) -> None:
         """Stop the worker; a forecast it was at goes back into the queue."""
@@ -59,8 +58,10 @@ class PredictionKeeper:
         while self._processes.ended(self._handle) is None and time.monotonic() < deadline:
             time.sleep(0.02)
         self._handle = None
-        self._interrupt()
+        self._end_running("interrupted", crashed=False)
 
-    def _interrupt(self) -> None:
+    def _end_running(self, reason: str, *, crashed: bool) -> None:
         with self._database.write() as session:
-            transitions.end_running(session, now(), reason="interrupted", crashed=False)
+            ended = transitions.end_running(session, now(), reason=reason, crashed=crashed)
+        for forecast_id, attempt in ended:
+            self._settings.storage.forecast(forecast_id, attempt).unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from app.core.database import Database
 from app.engine.base import Engine
 from app.engine.lease import Lease
 from app.engine.predictions import PredictionKeeper
+from app.engine.sweep import sweep
 from app.jobs import repository, transitions
 from app.jobs.transitions import Ending
 from app.models import repository as models
@@ -33,6 +34,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings, database: Database, engine: Engine) -> None:
         self._settings = settings
+        self._storage = settings.storage
         self._database = database
         self._engine = engine
         self._lease = Lease(database, settings.lease_seconds)
@@ -86,6 +88,7 @@ class Supervisor:
                 self._engine.discard(attempt.handle)
             self._settle((attempt.job_id, attempt.number), "interrupted", _RESTARTED)
         self._predictions.recover()
+        sweep(self._storage, self._database)
 
     def _reap(self) -> None:
         for attempt, handle in list(self._handles.items()):
@@ -107,8 +110,7 @@ class Supervisor:
 
     def _start_queued(self) -> None:
         while len(self._handles) < self._settings.max_concurrent_jobs:
-            with self._database.write() as session:
-                attempt = transitions.claim_next(session, now())
+            attempt = self._claim()
             if attempt is None:
                 return
             try:
@@ -121,13 +123,22 @@ class Supervisor:
                 transitions.note_process(session, *attempt, handle)
             log.info("attempt started", job_id=attempt[0], attempt=attempt[1], handle=handle)
 
+    def _claim(self) -> Attempt | None:
+        with self._database.read() as session:
+            if not repository.any_queued(session):
+                return None  # without having asked for the right to write
+        with self._database.write() as session:
+            return transitions.claim_next(session, now())
+
     def _settle(self, attempt: Attempt, ending: Ending, reason: str) -> None:
         with self._database.write() as session:
             state = transitions.end_attempt(session, *attempt, ending, reason, now())
             has_model = models.is_made_by(session, *attempt)
         self._handles.pop(attempt, None)
-        if not has_model:
-            self._settings.storage.discard_attempt(*attempt)
+        if has_model:
+            self._storage.log(f"{attempt[0]}-{attempt[1]}").unlink(missing_ok=True)
+        else:
+            self._storage.discard_attempt(*attempt)
         log.info(
             "attempt ended", job_id=attempt[0], attempt=attempt[1], reason=reason, job_state=state
         )

@@ -11,6 +11,7 @@ from app.core.errors import (
     InvalidRequestError,
     NotAcceptableError,
     NotFoundError,
+    TooLargeError,
     documented,
     invalid,
 )
@@ -63,13 +64,13 @@ Levels = Annotated[
     "/models/{model_id}/forecasts",
     status_code=202,
     operation_id="create_forecast",
-    responses=documented(NotFoundError, InvalidRequestError),
+    responses=documented(NotFoundError, TooLargeError, InvalidRequestError),
 )
-def create_forecast(
+async def create_forecast(
     model_id: str, request: ForecastCreate, response: Response, context: Context
 ) -> ForecastStatus:
     """Forecast with a fitted model, from new rows if given. Nothing is trained again."""
-    row = service.create(context, model_id, request)
+    row = await context.with_checks(service.create, context, model_id, request)
     response.headers["Location"] = f"/v1/forecasts/{row.id}"
     response.headers["Retry-After"] = "1"
     return _status(row)

@@ -1,5 +1,7 @@
 """Queries on forecasts."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 
 from app.core.database import ReadSession, WriteSession
@@ -22,3 +24,7 @@ def get(session: ReadSession, forecast_id: str) -> ForecastRow:
 def any_queued(session: ReadSession) -> bool:
     query = select(ForecastRow.id).where(ForecastRow.state == "queued").limit(1)
     return session.scalar(query) is not None
+
+
+def ids(session: ReadSession) -> Sequence[str]:
+    return session.scalars(select(ForecastRow.id)).all()

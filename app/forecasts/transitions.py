@@ -44,8 +44,12 @@ def reject(
     _fenced(session, forecast_id, attempt, values)
 
 
-def end_running(session: WriteSession, at: datetime, *, reason: str, crashed: bool) -> None:
-    """The worker is gone: what it was at waits again, or fails after its second crash."""
+def end_running(
+    session: WriteSession, at: datetime, *, reason: str, crashed: bool
+) -> list[tuple[str, int]]:
+    """The worker is gone: what it was at waits again, or fails after its second crash. Returns
+    the attempts that ended so."""
+    ended = []
     for row in session.scalars(select(ForecastRow).where(ForecastRow.state == "running")):
         row.crashes += crashed
         if row.crashes < MAX_CRASHES and row.attempt < MAX_ATTEMPTS:
@@ -53,6 +57,8 @@ def end_running(session: WriteSession, at: datetime, *, reason: str, crashed: bo
         else:
             row.state, row.finished_at = "failed", at
             row.error = worker_problem(reason).model_dump()
+        ended.append((row.id, row.attempt))
+    return ended
 
 
 def _fenced(session: WriteSession, forecast_id: str, attempt: int, values: dict[str, Any]) -> None:

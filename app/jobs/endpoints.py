@@ -3,7 +3,14 @@
 from fastapi import APIRouter, Response
 
 from app.core.context import Context
-from app.core.errors import ConflictError, InvalidRequestError, NotFoundError, documented, invalid
+from app.core.errors import (
+    ConflictError,
+    InvalidRequestError,
+    NotFoundError,
+    TooLargeError,
+    documented,
+    invalid,
+)
 from app.core.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor, split_page
 from app.jobs import repository, service
 from app.jobs.schemas import Job, JobAudit, JobCreate, Leaderboard, Trial
@@ -18,11 +25,11 @@ POLL_SECONDS = "1"
     "",
     status_code=202,
     operation_id="create_job",
-    responses=documented(NotFoundError, InvalidRequestError),
+    responses=documented(NotFoundError, TooLargeError, InvalidRequestError),
 )
-def create_job(request: JobCreate, response: Response, context: Context) -> Job:
+async def create_job(request: JobCreate, response: Response, context: Context) -> Job:
     """Audit the dataset and queue a forecasting job on it. A worker process runs it."""
-    job = service.create(context, request)
+    job = await context.with_checks(service.create, context, request)
     response.headers["Location"] = job.links.self_
     response.headers["Retry-After"] = POLL_SECONDS
     return job

@@ -37,6 +37,11 @@ def in_state(session: ReadSession, state: JobState) -> Sequence[JobRow]:
     return session.scalars(select(JobRow).where(JobRow.state == state).order_by(JobRow.id)).all()
 
 
+def any_queued(session: ReadSession) -> bool:
+    query = select(JobRow.id).where(JobRow.state == "queued").limit(1)
+    return session.scalar(query) is not None
+
+
 def open_attempts(session: ReadSession) -> Sequence[AttemptRow]:
     """Attempts whose process may still run."""
     query = select(AttemptRow).where(AttemptRow.state.in_(("starting", "running")))

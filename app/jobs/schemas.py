@@ -34,7 +34,7 @@ class JobCreate(BaseModel):
     )
 
     dataset_id: str = Field(max_length=64)
-    config: TaskConfig = Field(default_factory=TaskConfig.model_construct)
+    config: TaskConfig = Field(default_factory=TaskConfig)
 
 
 class Links(BaseModel):

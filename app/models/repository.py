@@ -1,5 +1,7 @@
 """Queries on models."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 
 from app.core.database import ReadSession, WriteSession
@@ -26,3 +28,11 @@ def id_of_job(session: ReadSession, job_id: str) -> str | None:
 def is_made_by(session: ReadSession, job_id: str, attempt: int) -> bool:
     query = select(ModelRow.id).where(ModelRow.job_id == job_id, ModelRow.attempt == attempt)
     return session.scalar(query) is not None
+
+
+def makers(session: ReadSession) -> Sequence[tuple[str, int]]:
+    """(job id, attempt) of every model."""
+    return [
+        (job, attempt)
+        for job, attempt in session.execute(select(ModelRow.job_id, ModelRow.attempt))
+    ]

@@ -25,12 +25,11 @@ CONFIG = {
     "known_covariates": ["temperature"],
     "timezone": "Europe/Berlin",
     "preset": "fast",
-    "refit": False,
     "forecasters": ["seasonal_naive"],
     "quantile_models": ["residual"],
 }
 # A job that is still at work when a test wants to interrupt it.
-LONG = {"forecasters": ["lightgbm"], "quantile_models": ["cinn_additive"]}
+LONG = {"forecasters": ["lightgbm"]}
 Document = dict[str, Any]
 
 
@@ -139,7 +138,8 @@ class Service:
         return dict(self.http.get(status).json())
 
     def workers(self, module: str = "app.jobs.run") -> list[psutil.Process]:
-        """Worker processes of this service, whoever their parent is by now."""
+        """Worker processes of this service, whoever their parent is by now. Workers lead their
+        sessions; helpers that they fork look like them for a moment."""
         found = []
         for process in psutil.process_iter():
             try:
@@ -147,9 +147,10 @@ class Service:
                     module in process.cmdline()
                     and process.environ().get("AUTOPQ_DATA_DIR") == str(self.data_dir)
                     and process.status() != psutil.STATUS_ZOMBIE
+                    and os.getsid(process.pid) == process.pid
                 ):
                     found.append(process)
-            except psutil.Error:
+            except (psutil.Error, ProcessLookupError):
                 continue
         return found
 

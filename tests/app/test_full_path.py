@@ -11,13 +11,6 @@ Document = dict[str, Any]
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(scope="module")
-def forecast(service: Any, finished_job: Document) -> Document:
-    found = service.forecast(finished_job["model_id"], paths=50)
-    assert found["state"] == "succeeded", found
-    return dict(found)
-
-
 class TestJob:
     def test_is_complete_and_linked(self, service: Any, finished_job: Document) -> None:
         assert finished_job["progress"] == 1.0
@@ -51,9 +44,7 @@ class TestForecast:
         assert pd.Timestamp(columns["timestamp"][-1]).tz_convert("Europe/Berlin").tz_localize(
             None
         ) == pd.Timestamp(table["timestamp"].iloc[-1])
-        for low, middle, high in zip(
-            columns["0.123"], columns["0.5"], columns["0.9"], strict=True
-        ):
+        for low, middle, high in zip(columns["0.123"], columns["0.5"], columns["0.9"], strict=True):
             assert low <= middle <= high
         assert answer["energy"]["total_wh"] > 0
 
@@ -83,7 +74,9 @@ class TestForecast:
         known = table.iloc[:-72]
         future = table.iloc[-72:-48][["timestamp", "temperature"]]
         columns = {
-            name: [str(value) for value in future[name]] if name == "timestamp" else list(future[name])
+            name: [str(value) for value in future[name]]
+            if name == "timestamp"
+            else list(future[name])
             for name in future.columns
         }
         found = service.forecast(

@@ -1,0 +1,51 @@
+"""Removes files that a power cut or a kill left without a row."""
+
+import shutil
+import time
+from pathlib import Path
+
+import structlog
+
+from app.core.database import Database
+from app.core.storage import Storage
+from app.datasets import repository as datasets
+from app.forecasts import repository as forecasts
+from app.models import repository as models
+
+log = structlog.get_logger(__name__)
+
+# Younger files may belong to a request that another process is just serving.
+MIN_AGE_S = 3600.0
+
+
+def sweep(storage: Storage, database: Database, *, min_age: float = MIN_AGE_S) -> None:
+    """Remove uploads, datasets, models and forecast files that no row names."""
+    with database.read() as session:
+        wanted = {
+            storage.datasets: set(datasets.ids(session)),
+            storage.models: {f"{job}-{attempt}" for job, attempt in models.makers(session)},
+            storage.incoming: set(),
+        }
+        asked_for = set(forecasts.ids(session))
+    left = [
+        path
+        for folder, names in wanted.items()
+        for path in folder.iterdir()
+        if path.name not in names
+    ]
+    left += [
+        path
+        for path in storage.forecasts.iterdir()
+        if path.name.split("-")[0].split(".")[0] not in asked_for
+    ]
+    for path in left:
+        if time.time() - path.stat().st_mtime >= min_age:
+            log.info("removing a leftover", name=path.name)
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
