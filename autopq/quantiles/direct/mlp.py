@@ -13,11 +13,12 @@ from autopq.evaluation.grid import monotone
 from autopq.forecasters.base import State
 from autopq.forecasters.features import FeatureBuilder
 from autopq.forecasters.networks.mlp import MLP
-from autopq.forecasters.sampling import AUTO
+from autopq.forecasters.sampling import AUTO, within_budget
 from autopq.forecasters.standardizer import Singles, Standardizer
 from autopq.quantiles.direct.base import DirectQuantiles, levels_of
 from autopq.quantiles.direct.boosting import labelled_rows
 from autopq.quantiles.direct.representation import Representation
+from autopq.quantiles.direct.standstill import Standstill
 from autopq.quantiles.states import nested, unnested
 from training_methods import (
     TensorData,
@@ -114,13 +115,15 @@ class MLPQuantiles(DirectQuantiles):
                 # Each network's quantiles in order first: an average of crossed ones is blurred.
                 found += monotone(torch.cat(parts).numpy().astype(np.float64))
         relative = found / len(self._networks) * self._units.spread + self._units.center
-        return np.stack([rows.absolute(column) for column in relative.T], axis=-1)
+        absolute = np.stack([rows.absolute(column) for column in relative.T], axis=-1)
+        return self._standstill.applied(windows, absolute, self.levels)
 
     def regression_state(self) -> State:
         target = {"center": self._units.center, "spread": self._units.spread}
         parts = {
             "features": self._builder.to_state(),
             "units": State(self._units.inputs.to_arrays(), target),
+            "standstill": self._standstill.to_state(),
         }
         for seed, network in enumerate(self._networks):
             weights = {name: value.numpy() for name, value in network.state_dict().items()}
@@ -138,6 +141,7 @@ class MLPQuantiles(DirectQuantiles):
         self._builder = FeatureBuilder.from_state(parts["features"])
         units = parts["units"]
         self._units = _Units(Standardizer.from_arrays(units.arrays), **units.meta)
+        self._standstill = Standstill.from_state(parts["standstill"])
         self._representation = Representation(**state.meta["representation"])
         self._epochs = list(state.meta["epochs"])
         self._rows = int(state.meta["rows"])
@@ -169,6 +173,7 @@ class MLPQuantiles(DirectQuantiles):
         """Train all networks; the best epoch of each."""
         budget = int(self.params["max_rows"])
         self._builder = self._representation.builder(train)
+        self._standstill = Standstill.fit(within_budget(train, budget))
         x, y = labelled_rows(self._builder, train, budget)
         self._units, self._rows = _Units.fit(x, y), len(y)
         samples, held_out = self._units.samples(x, y), None
