@@ -149,6 +149,16 @@ def test_divergence_is_an_error_that_names_the_remedy() -> None:
         )
 
 
+def test_losses_are_means_over_samples_whatever_the_last_batch_holds() -> None:
+    data, loss = regression(), create_loss("mae")
+    expected = loss(network()(*data.x), data.y).item()
+    report = trainer(settings(max_epochs=1, batch_size=150, learning_rate=1e-12)).fit(
+        network(), loss, train=data, validation=data, method=create_method("backprop")
+    )
+    assert report.train_losses[0] == pytest.approx(expected, rel=1e-5)
+    assert report.validation_losses[0] == pytest.approx(expected, rel=1e-5)
+
+
 def test_clipping_bounds_the_global_norm_of_a_step() -> None:
     model = network()
     before = torch.cat([p.detach().clone().flatten() for p in model.parameters()])
