@@ -106,7 +106,7 @@ def test_stopped_service_hands_its_job_over(make_service: Make, table: Any) -> N
 
 def test_two_services_on_one_database_have_one_supervisor(make_service: Make, table: Any) -> None:
     first, second = make_service(), make_service()
-    jobs = [second.submit(first.upload(table)) for _ in range(3)]
+    jobs = [second.submit(first.upload(table)) for _ in range(2)]
     most = 0
     while any(second.job(job["id"])["state"] in ("queued", "running") for job in jobs):
         most = max(most, len(first.workers()))
