@@ -1,5 +1,6 @@
 """`/v1/models/{id}/forecasts` and `/v1/forecasts`."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
@@ -111,7 +112,7 @@ def get_forecast(
         config = TaskConfig.model_validate(models.get(session, row.model_id).config)
         figures = energy.of_forecast(session, row.id)
     forecast = service.load(context, row)
-    levels = list(config.quantile_levels) if asked is None else asked
+    levels = _distinct(config.quantile_levels) if asked is None else asked
     frame = forecast.to_frame(levels)
     if chosen == "csv":
         return _file(export.csv(frame), CSV_TYPE, f"{row.id}.csv")
@@ -151,13 +152,18 @@ def _levels(text: str) -> list[float]:
             field, f"{len(parts)} levels were given.", f"Give between 1 and {MAX_LEVELS} levels."
         )
     try:
-        levels = sorted({float(part) for part in parts})
+        levels = _distinct(float(part) for part in parts)
     except ValueError as error:
         raise invalid(field, "a level is not a number.", mend) from error
     outside = [level for level in levels if not 0 < level < 1]
     if outside:
         raise invalid(field, f"level {outside[0]:g} is outside (0, 1).", mend)
     return levels
+
+
+def _distinct(levels: Iterable[float]) -> list[float]:
+    """Ascending levels of six significant digits, which is what columns are named by."""
+    return sorted({float(f"{level:g}") for level in levels})
 
 
 def _accepted(header: str) -> Format:

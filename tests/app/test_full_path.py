@@ -48,6 +48,11 @@ class TestForecast:
             assert low <= middle <= high
         assert answer["energy"]["total_wh"] > 0
 
+    def test_levels_closer_than_their_names_are_one(self, service: Any, forecast: Document) -> None:
+        query = {"quantile_levels": "0.12345671,0.12345672", "format": "parquet"}
+        answer = service.http.get(f"/v1/forecasts/{forecast['id']}", params=query)
+        assert list(pd.read_parquet(io.BytesIO(answer.content)).columns)[2:] == ["0.123457"]
+
     def test_formats_agree(self, service: Any, forecast: Document) -> None:
         url = f"/v1/forecasts/{forecast['id']}"
         by_json = pd.DataFrame(service.http.get(url).json()["columns"])

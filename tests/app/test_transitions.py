@@ -12,10 +12,14 @@ from app.core.database import Database
 from app.core.errors import ConflictError
 from app.core.schema import open_database
 from app.datasets.tables import DatasetRow
+from app.forecasts import repository as forecast_rows
+from app.forecasts import transitions as forecasts
+from app.forecasts.tables import ForecastRow
 from app.jobs import repository, transitions
 from app.jobs.states import MAX_ATTEMPTS
 from app.jobs.tables import JobRow
 from app.jobs.transitions import Ending, FenceLostError, worker_problem
+from app.models.tables import ModelRow
 
 
 @pytest.fixture
@@ -178,6 +182,68 @@ class TestFence:
             transitions.succeed(session, "a", 1, now())
         assert end(database, ("a", 1)) == "cancelled"
         assert attempt_states(database) == ["cancelled"]
+
+
+class TestForecasts:
+    @pytest.fixture
+    def waiting(self, database: Database) -> Database:
+        """A database with one queued forecast."""
+        queue(database, "a")
+        with database.write() as session:
+            session.add(
+                ModelRow(
+                    id="m",
+                    job_id="a",
+                    attempt=1,
+                    created_at=now(),
+                    config={},
+                    summary={},
+                    size_bytes=0,
+                )
+            )
+        with database.write() as session:
+            session.add(
+                ForecastRow(
+                    id="f",
+                    model_id="m",
+                    paths=1,
+                    state="queued",
+                    attempt=0,
+                    crashes=0,
+                    created_at=now(),
+                )
+            )
+        return database
+
+    @staticmethod
+    def claim_and_die(database: Database, *, crashed: bool) -> str:
+        with database.write() as session:
+            claimed = forecasts.claim_next(session, now())
+        assert claimed is not None
+        with database.write() as session:
+            ended = forecasts.end_running(session, now(), reason="it died", crashed=crashed)
+        assert ended == [claimed]
+        with database.read() as session:
+            return forecast_rows.get(session, "f").state
+
+    def test_one_crash_is_retried_and_the_second_fails(self, waiting: Database) -> None:
+        assert self.claim_and_die(waiting, crashed=True) == "queued"
+        assert self.claim_and_die(waiting, crashed=True) == "failed"
+        with waiting.read() as session:
+            error = forecast_rows.get(session, "f").error
+        assert error is not None
+        assert error["detail"] == "it died"
+
+    def test_interruptions_cost_no_retry(self, waiting: Database) -> None:
+        for _ in range(3):
+            assert self.claim_and_die(waiting, crashed=False) == "queued"
+
+    def test_a_zombie_cannot_succeed(self, waiting: Database) -> None:
+        self.claim_and_die(waiting, crashed=True)
+        with waiting.write() as session:
+            assert forecasts.claim_next(session, now()) == ("f", 2)
+        with pytest.raises(FenceLostError), waiting.write() as session:
+            forecasts.succeed(session, "f", 1, now())
 
 
 class TestCancel:
