@@ -41,7 +41,7 @@ def _quality() -> Table:
     n = gradient.numel()
     for aggregation in ("mean", "projection"):
         for k in TANGENTS:
-            draws = max(600, 12_000 // k)
+            draws = max(600, 8_000 // k)
             measured = np.mean(_errors(model, data, gradient, aggregation, k, draws))
             formula = (n + 1) / k if aggregation == "mean" else 1 - k / n
             table.rows.append(
