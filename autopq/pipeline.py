@@ -25,7 +25,7 @@ from autopq.search.board import leaderboard, winner
 from autopq.search.candidates import fit_quantile_models, score, search_spreads
 from autopq.search.cost import Workbench
 from autopq.search.ensemble import select_ensemble
-from autopq.search.points import PointFit, fit_out_of_fold, fit_points
+from autopq.search.points import PointFit, fit_out_of_fold, fit_points, richest
 from autopq.search.refit import members, refit
 from autopq.situation import history_rows
 from autopq.task import TaskConfig
@@ -112,11 +112,11 @@ class AutoPQ:
         """Out-of-fold forecasts of the best point forecasters, if a quantile model wants them."""
         models = [quantile_models.load(name) for name in self._effort.quantile_models]
         if any(model.needs_point == "out_of_fold" for model in models):
-            for point in points[: self._effort.out_of_fold_forecasters]:
+            for point in richest(points, self._effort):
                 fit_out_of_fold(point, splits, self.config, self._effort, self._context, bench)
 
     def _units(self) -> float:
         """The work ahead, in fits; a guess that only serves the progress figure."""
         forecasters, models = len(self._effort.forecasters), len(self._effort.quantile_models)
-        folds = self._effort.folds * self._effort.out_of_fold_forecasters
-        return forecasters + folds + 1.5 * forecasters * models + 2
+        per_forecaster = self._effort.folds + 2 * models
+        return 2 * forecasters + per_forecaster * self._effort.rich_forecasters + 2

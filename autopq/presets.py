@@ -23,9 +23,9 @@ class Effort:
     test_windows: int
     score_paths: int  # sample paths behind a scored quantile
     spread_trials: int
-    # Quantile models that need out-of-fold points refit their forecaster `folds` times, so they
-    # are tried on the best point forecasters only.
-    out_of_fold_forecasters: int
+    # Quantile models beyond the reference are tried on the best point forecasters only; those
+    # that need out-of-fold points refit them `folds` times.
+    rich_forecasters: int
     folds: int
     ensemble: bool  # whether an average of candidates may win
     params: dict[str, dict[str, Any]] = field(default_factory=dict)  # by component name
@@ -40,8 +40,8 @@ EFFORTS: dict[Preset, Effort] = {
         test_windows=200,
         score_paths=256,
         spread_trials=12,
-        out_of_fold_forecasters=0,
-        folds=0,
+        rich_forecasters=1,
+        folds=3,
         ensemble=False,
         params={"cinn_additive": {"paths": 256, "max_epochs": 20}},
     ),
@@ -60,7 +60,7 @@ EFFORTS: dict[Preset, Effort] = {
         test_windows=400,
         score_paths=256,
         spread_trials=20,
-        out_of_fold_forecasters=1,
+        rich_forecasters=1,
         folds=3,
         ensemble=True,
         params={"cinn_residual": {"seeds": 1}},

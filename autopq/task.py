@@ -49,7 +49,7 @@ class TaskConfig(BaseModel):
         0.2, ge=0, le=0.5, description="Last part of each series, held out to report scores."
     )
     validation_fraction: float = Field(
-        0.3, gt=0, le=0.5, description="Last part of the rest, used for every choice."
+        0.2, gt=0, le=0.5, description="Last part of the rest, used for every choice."
     )
     refit: bool = Field(True, description="Fit the winner again on all rows after choosing.")
     seed: int = Field(0, ge=0, lt=2**31, description="Same seed, same machine, same result.")

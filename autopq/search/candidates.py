@@ -16,7 +16,7 @@ from autopq.quantiles import registry
 from autopq.quantiles.base import QuantileModel
 from autopq.quantiles.flow_cache import FlowCache
 from autopq.search.cost import Cost, Workbench
-from autopq.search.points import PointFit
+from autopq.search.points import PointFit, richest
 from autopq.search.spread import search_spread
 from autopq.task import TaskConfig
 
@@ -87,12 +87,10 @@ def _standing_on(name: str, points: list[PointFit], effort: Effort) -> list[Poin
         return [None]
     if name == REFERENCE_QUANTILE_MODEL:
         return list(points)
-    # The reference forecaster carries the reference row; richer models go to the others, unless
-    # there are none.
-    richer = [point for point in points if point.name != REFERENCE_FORECASTER] or points
+    chosen = richest(points, effort)
     if model.needs_point == "out_of_fold":
-        return [point for point in richer if point.out_of_fold is not None]
-    return list(richer)
+        chosen = [point for point in chosen if point.out_of_fold is not None]
+    return list(chosen)
 
 
 def _fit(

@@ -16,6 +16,8 @@ from autopq.search.candidates import Candidate, Scored, scored
 from autopq.search.cost import Cost
 
 _MOST_PICKS = 12
+# Every member is refitted and predicts in production; a fourth one has yet to show its worth.
+_MOST_MEMBERS = 3
 # The share of its loss an average must save to be worth several models in production.
 _WORTHWHILE = 0.002
 
@@ -74,7 +76,13 @@ def _pick(
     counts[first] = 1
     total, best = parts[first].copy(), usable[first].score
     for picks in range(2, _MOST_PICKS + 1):
-        scores = [mean_pinball(truth, (total + part) / picks, DENSE_LEVELS) for part in parts]
+        full = sum(count > 0 for count in counts) == _MOST_MEMBERS
+        scores = [
+            np.inf
+            if full and not counts[i]
+            else mean_pinball(truth, (total + part) / picks, DENSE_LEVELS)
+            for i, part in enumerate(parts)
+        ]
         choice = int(np.argmin(scores))
         if scores[choice] >= best:
             break

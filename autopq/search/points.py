@@ -14,7 +14,7 @@ from autopq.data.splits import Splits, blocked_folds
 from autopq.forecasters import registry
 from autopq.forecasters.base import PointForecaster
 from autopq.members import clip
-from autopq.presets import Effort
+from autopq.presets import REFERENCE_FORECASTER, Effort
 from autopq.search.cost import Cost, Workbench
 from autopq.task import TaskConfig
 
@@ -40,6 +40,13 @@ def fit_points(
     failed trial and left out."""
     fits = [_fit_point(name, splits, config, effort, context, bench) for name in effort.forecasters]
     return sorted((fit for fit in fits if fit is not None), key=lambda fit: fit.mae)
+
+
+def richest(points: list[PointFit], effort: Effort) -> list[PointFit]:
+    """The forecasters that richer quantile models are tried on: the best ones but the reference,
+    which carries the reference row; the reference itself if there is no other."""
+    others = [point for point in points if point.name != REFERENCE_FORECASTER] or points
+    return others[: effort.rich_forecasters]
 
 
 def _fit_point(

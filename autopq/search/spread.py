@@ -43,9 +43,10 @@ def search_spread(
 ) -> float:
     """Set `model.spread` to the best of at most `trials` spreads; returns its mean pinball loss.
 
-    Every evaluation is one trial on the bench, on behalf of the named `forecaster`. All share their random numbers, `paths` sample
-    paths a window; samples are clipped to `lower` and `upper` before they are scored. Raises
-    AutoPQError when every evaluation failed, TypeError for a model without a spread.
+    Every evaluation is one trial on the bench, on behalf of the named `forecaster`. All share
+    their random numbers, `paths` sample paths a window; samples are clipped to `lower` and `upper`
+    before they are scored. Raises AutoPQError when every evaluation failed, TypeError for a model
+    without a spread.
     """
     if not isinstance(model, FlowModel):
         raise TypeError(f"'{model.name}' has no spread to search")

@@ -1,6 +1,5 @@
 """From a table to a forecast through the library's front door."""
 
-import importlib.metadata
 import sys
 import time
 from collections.abc import Iterator
@@ -213,7 +212,6 @@ def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: unlucky\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[autopq.forecasters]\nunlucky = unlucky:Unlucky\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    importlib.metadata.MetadataPathFinder.invalidate_caches()
     registry._targets.cache_clear()
     yield "unlucky"
     registry._targets.cache_clear()
