@@ -29,7 +29,7 @@ class Settings(BaseSettings):
     check_memory_bytes: int = Field(
         4 * 2**30, ge=2**29, description="Address space one of these processes may use."
     )
-    check_seconds: float = Field(120.0, gt=0, description="Longest time one check may take.")
+    check_seconds: float = Field(300.0, gt=0, description="Longest time one check may take.")
     max_concurrent_jobs: int = Field(1, ge=1, description="Jobs that run at the same time.")
     heartbeat_seconds: float = Field(
         1.0, gt=0, description="How often a worker writes progress and electricity."
