@@ -81,7 +81,8 @@ def _notes(
         f"{ERROR_LIMIT:.0%} of its error; {best}: {'held' if held else 'NOT held'}",
         f"of the bytes saved by {best}, {alone / saved:.1%} are saved by local SGD with the same "
         f"phases as well; low rank's own share is {(saved - alone) / saved:.1%}",
-        "bytes a rank sends if every reduction is a ring: 2(p−1)/p of the payload; MB are 10⁶",
+        "bytes a rank sends if every reduction is a ring: 2(p−1)/p of the payload; MB are 10⁶; the "
+        "initial weights and the votes on stopping are left out everywhere",
         f"{seeds} seeds; AdamW, cosine schedule, every rank with its own share of the windows; "
         "ranks and compression (parameters with the weights as two factors, relative to the plain "
         "network) at the latest decomposition, ranks of the first seed; gap is test less train MSE",

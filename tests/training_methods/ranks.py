@@ -1,6 +1,7 @@
 """What each rank of the distributed tests does; returns plain values, judged in the tests."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -43,6 +44,11 @@ def network(seed: int = 0) -> nn.Sequential:
         )
 
 
+def normalised(seed: int = 0) -> nn.Sequential:
+    plain = network(seed)
+    return nn.Sequential(*plain[:3], nn.BatchNorm1d(WIDTH), *plain[3:])
+
+
 def trainer(communicator: Communicator, **options: Any) -> Trainer:
     config = TrainerConfig(
         max_epochs=STEPS * BATCH // SAMPLES,
@@ -58,14 +64,18 @@ def trainer(communicator: Communicator, **options: Any) -> Trainer:
 
 
 def fit(
-    communicator: Communicator, method: TrainingMethod, *, validate: bool = False, **options: Any
+    communicator: Communicator,
+    method: TrainingMethod,
+    *,
+    validate: bool = False,
+    build: Callable[[int], nn.Module] = network,
 ) -> dict[str, Any]:
     """Train on this rank's own samples. The network differs between ranks before it starts."""
     communicator.traffic.payload.clear()
     communicator.traffic.ring.clear()
     validation = regression(16, seed=9) if validate else None
-    report = trainer(communicator, **options).fit(
-        network(communicator.rank),
+    report = trainer(communicator).fit(
+        build(communicator.rank),
         create_loss("mse"),
         train=regression(SAMPLES, seed=communicator.rank),
         validation=validation,
@@ -199,6 +209,12 @@ def two(communicator: Communicator) -> dict[str, Any]:
         "endless local_sgd": fit(communicator, create_method("local_sgd", warmup=1.0)),
         "local_sgd": fit(communicator, create_method("local_sgd", **PHASES)),
         "modes": {mode: watched(communicator, merge_mode=mode, cutoff=0.3) for mode in MODES},
+        "batch norm": fit(
+            communicator,
+            create_method("ab_training", **PHASES),
+            validate=True,
+            build=normalised,
+        ),
         "validated": fit(communicator, create_method("ab_training", **PHASES), validate=True),
         "resumed": [resumed(communicator, "ab_training", at) for at in (1, 3, 4, 8)],
         "resumed local_sgd": resumed(communicator, "local_sgd", 3),

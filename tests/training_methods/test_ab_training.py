@@ -214,8 +214,9 @@ def test_compression_counts_factors_against_whole_weights(two_ranks: Ranks) -> N
     assert run["compression"] == pytest.approx(stored / PARAMETERS)
 
 
-def test_validation_sees_what_all_ranks_agree_on(two_ranks: Ranks) -> None:
-    first, second = (answer["validated"] for answer in two_ranks)
+@pytest.mark.parametrize("run", ["validated", "batch norm"])
+def test_validation_sees_what_all_ranks_agree_on(two_ranks: Ranks, run: str) -> None:
+    first, second = (answer[run] for answer in two_ranks)
     assert same(first["state"], second["state"])
     assert first["validation_loss"] == pytest.approx(min(first["validation_losses"]), rel=1e-5)
     assert first["bytes"]["evaluation"] > 0
