@@ -11,7 +11,7 @@ job was handed on or cancelled, and raises `FenceLostError`.
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from sqlalchemy import CursorResult, insert, select, update
 
@@ -97,7 +97,7 @@ def end_attempt(
     job = repository.get(session, job_id)
     attempt = repository.attempt(session, job_id, number)
     if attempt is None or job.attempt != number or job.state not in ("running", "cancelling"):
-        return _job_state(job)
+        return cast(JobState, job.state)
     if job.state == "cancelling":
         _close(attempt, "cancelled", at)
         _finish(job, "cancelled", "cancelled", at)
@@ -177,8 +177,3 @@ def _close(attempt: AttemptRow, state: AttemptState, at: datetime) -> None:
 
 def _finish(job: JobRow, state: JobState, message: str, at: datetime) -> None:
     job.state, job.message, job.finished_at = state, message, at
-
-
-def _job_state(job: JobRow) -> JobState:
-    state: JobState = job.state  # type: ignore[assignment]
-    return state
