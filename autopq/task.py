@@ -33,6 +33,11 @@ class TaskConfig(BaseModel):
         description="IANA zone of stamps without an offset, and of the calendar features, "
         "such as `Europe/Berlin`.",
     )
+    holidays: str | None = Field(
+        None,
+        description="Country whose public holidays are a known covariate, with or without a "
+        "subdivision, such as `DE` or `DE-BW`.",
+    )
     lower: float | None = Field(None, description="Lowest physically possible value.")
     upper: float | None = Field(None, description="Highest physically possible value.")
     quantile_levels: tuple[Level, ...] = Field(

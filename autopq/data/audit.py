@@ -12,6 +12,7 @@ from autopq.data.grid import lay_on_grid
 from autopq.data.inspection import Inspection, inspection_of
 from autopq.data.limits import check_names
 from autopq.data.panel import Panel
+from autopq.data.public_holidays import with_holidays
 from autopq.data.report import AuditReport, Remark
 from autopq.data.requirements import missing_future, settle_frequency, too_little
 from autopq.data.rows import Clock, Rows, join_rows, read_rows
@@ -69,7 +70,8 @@ def audit(
     )
     if issues:
         raise InputError(issues)
-    return grid.panel, report_of(grid, len(table), columns, config, tuple(remarks))
+    report = report_of(grid, len(table), columns, config, tuple(remarks))
+    return with_holidays(grid.panel, config.holidays), report
 
 
 def inspect(table: pd.DataFrame) -> Inspection:

@@ -327,3 +327,30 @@ def test_data_frames_as_people_keep_them() -> None:
         np.testing.assert_array_equal(panel.time, expected.time)
     (issue,) = refusal(edited(160, "load", "x", halves))
     assert issue.row == 160
+
+
+class TestHolidays:
+    """Public holidays follow the local calendar and reach as far as the horizon."""
+
+    CONFIG = TaskConfig(target="load", horizon=24, timezone="Europe/Berlin", holidays="DE-BW")
+
+    @pytest.fixture
+    def table(self):
+        stamps = pd.date_range("2023-12-01", "2024-01-04", freq="h", inclusive="left")
+        return pd.DataFrame({"timestamp": stamps, "load": np.arange(float(len(stamps)))})
+
+    def test_local_days_are_marked(self, table):
+        panel, _ = audit(table, self.CONFIG)
+        assert panel.covariate_names == ("holiday:DE-BW",)
+        marked = np.unique(panel.local_time[panel.covariates[:, 0] == 1].astype("datetime64[D]"))
+        assert marked.astype(str).tolist() == ["2023-12-25", "2023-12-26", "2024-01-01"]
+
+    def test_the_future_needs_no_upload(self, table):
+        panel, _ = audit(table[table["timestamp"] < "2023-12-25"], self.CONFIG, purpose="predict")
+        assert panel.covariates[-24:, 0].tolist() == [1.0] * 24
+
+    def test_an_unknown_country_is_named(self, table):
+        config = self.CONFIG.model_copy(update={"holidays": "XX"})
+        with pytest.raises(InputError, match="'XX'") as caught:
+            audit(table, config)
+        assert caught.value.issues[0].field == "holidays"
