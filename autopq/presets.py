@@ -55,15 +55,19 @@ EFFORTS: dict[Preset, Effort] = {
             "lightgbm_quantile",
             "mlp_quantile",
         ),
-        train_windows=5000,
+        train_windows=4000,
         validation_windows=400,
         test_windows=400,
         score_paths=256,
         spread_trials=20,
         rich_forecasters=1,
-        folds=3,
+        folds=2,
         ensemble=True,
-        params={"cinn_residual": {"seeds": 1}},
+        params={
+            "mlp": {"members": 1},
+            "mlp_quantile": {"seeds": 1},
+            "cinn_residual": {"seeds": 1},
+        },
     ),
 }
 

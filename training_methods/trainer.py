@@ -47,7 +47,8 @@ class TrainingDiverged(ArithmeticError):  # noqa: N818 - named as its sibling
 class TrainerConfig:
     """Settings of one run. `patience` counts epochs without an improvement of more than
     `min_delta` (None: never stop early); `clip_norm` bounds the global gradient norm;
-    `momentum` serves `sgd` alone."""
+    `momentum` serves `sgd` alone. On a CPU a fit uses `threads` of them (None: as many as the
+    process): a second one makes a step of a small network slower, not faster."""
 
     max_epochs: int
     batch_size: int
@@ -60,6 +61,7 @@ class TrainerConfig:
     min_delta: float = 0.0
     clip_norm: float | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    threads: int | None = 1
 
     def __post_init__(self) -> None:
         if self.max_epochs < 1 or self.batch_size < 1:
@@ -114,6 +116,16 @@ class _Progress:
     train_losses: list[float] = field(default_factory=list)
     validation_losses: list[float] = field(default_factory=list)
     stopped_early: bool = False
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(before if count is None else min(count, before))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class Trainer:
@@ -171,7 +183,7 @@ class Trainer:
             max_epochs=config.max_epochs,
             steps_per_epoch=math.ceil(len(train) / config.batch_size),
         )
-        with self._seeded():
+        with self._seeded(), _threads(config.threads):
             findings = method.check(model, loss, context)
             if any(finding.severity == "error" for finding in findings):
                 raise MethodRefused(method.name, findings)

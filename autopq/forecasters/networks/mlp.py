@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from autopq.forecasters.networks.dropout import Dropout
 from training_methods import BlockSpec
 
 
@@ -17,8 +18,7 @@ class MLP(nn.Module):
         super().__init__()
         widths = [inputs] + [hidden] * layers
         self.blocks = nn.ModuleList(
-            nn.Sequential(nn.Linear(a, b), nn.SiLU(), nn.Dropout(dropout))
-            for a, b in pairwise(widths)
+            nn.Sequential(nn.Linear(a, b), nn.SiLU(), Dropout(dropout)) for a, b in pairwise(widths)
         )
         self.head = nn.Linear(widths[-1], outputs)
 
