@@ -153,6 +153,7 @@ def main() -> None:
             "timestamp": "ts",
             "horizon": HORIZON,
             "lower": 0,
+            "holidays": "PT",
             "preset": options.preset,
         }
         job = follow(client, client.submit_job(dataset.id, config).id)
