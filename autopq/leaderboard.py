@@ -14,9 +14,15 @@ class LeaderboardRow:
     `evaluation.scores`); the rows are ranked by `validation["mean_pinball"]`. `seconds` and
     `energy_wh` are what this candidate alone would have taken: its point forecaster, its quantile
     model and the search of its spread. Parts it shares with others count in each.
+
+    Parameters and bytes are sums over the networks of the row, None where it has none:
+    `trainable_parameters` could still change at the end of training, `stored_parameters` were
+    kept then, `dense_parameters` make up the networks that came of it, and `bytes_sent` are those
+    of one rank where several trained together.
     """
 
     rank: int
+    name: str  # says the training method where the task compares several
     forecaster: str | None
     quantile_model: str
     training_method: str | None
@@ -27,11 +33,11 @@ class LeaderboardRow:
     energy_wh: float
     spread: float | None = None
     error: str | None = None
+    trainable_parameters: int | None = None
+    stored_parameters: int | None = None
+    dense_parameters: int | None = None
+    bytes_sent: int | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def name(self) -> str:
-        return "+".join(part for part in (self.forecaster, self.quantile_model) if part)
-
     def as_dict(self) -> dict[str, Any]:
-        return {"name": self.name, **asdict(self)}
+        return asdict(self)

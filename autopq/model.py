@@ -105,6 +105,7 @@ class FittedModel:
         """Write to `directory`, which must not exist yet."""
         components: dict[str, State] = {"history": panel_state(self.history)}
         members: list[dict[str, Any]] = []
+        stored: dict[int, str] = {}  # members may share a forecaster, or have two of one name
         for number, member in enumerate(self.members):
             row: dict[str, Any] = {
                 "weight": member.weight,
@@ -113,9 +114,11 @@ class FittedModel:
                 "component": f"member{number}",
             }
             components[row["component"]] = member.quantile_model.state()
-            if member.forecaster is not None:
-                row["forecaster"] = member.forecaster.name
-                components[_component(member.forecaster.name)] = member.forecaster.state()
+            if (forecaster := member.forecaster) is not None:
+                key = stored.setdefault(id(forecaster), f"forecaster{number}")
+                row |= {"forecaster": forecaster.name, "forecaster_component": key}
+                if key not in components:
+                    components[key] = forecaster.state()
             members.append(row)
         settings = {"config": self.config.model_dump(mode="json"), "members": members}
         artifact.save(directory, components, settings)
@@ -129,12 +132,16 @@ class FittedModel:
         components, settings = artifact.load(directory)
         try:
             fitted: dict[str, PointForecaster] = {
-                name: forecasters.load(name).from_state(components[_component(name)])
-                for name in {row["forecaster"] for row in settings["members"]} - {None}
+                key: forecasters.load(name).from_state(components[key])
+                for key, name in {
+                    row["forecaster_component"]: row["forecaster"]
+                    for row in settings["members"]
+                    if row["forecaster"] is not None
+                }.items()
             }
             members = tuple(
                 Member(
-                    fitted.get(row["forecaster"]),
+                    fitted.get(row.get("forecaster_component")),
                     quantile_models.load(row["quantile_model"]).from_state(
                         components[row["component"]]
                     ),
@@ -146,7 +153,3 @@ class FittedModel:
             return cls(config, members, panel_of(components["history"]))
         except (KeyError, ValueError) as error:
             raise ArtifactError(f"the model in '{directory.name}' lacks {error}") from error
-
-
-def _component(forecaster: str) -> str:
-    return f"forecaster.{forecaster}"

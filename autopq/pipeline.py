@@ -29,6 +29,8 @@ from autopq.search.points import PointFit, fit_out_of_fold, fit_points, richest
 from autopq.search.refit import members, refit
 from autopq.situation import history_rows
 from autopq.task import TaskConfig
+from autopq.training import check_methods
+from autopq.training_plan import STAGES
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class AutoPQ:
 
     Selects a point forecaster and a quantile model on validation data and returns the pair that
     scores best. `meter` must be running if given; without one the fit runs its own. `device` is
-    `auto`, `cpu` or a torch device name.
+    `auto`, `cpu` or a torch device name. Raises InputError for training methods that the task
+    cannot use.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class AutoPQ:
     ) -> None:
         self.config = config
         self._effort: Effort = effort(config)
+        check_methods(config)
         self._observer = observer or SilentObserver()
         self._meter = meter
         name = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
@@ -80,16 +84,18 @@ class AutoPQ:
             splits = self._split(panel)
             bench.plan(self._units())
         with bench.phase("select"):
-            points = fit_points(splits, self.config, self._effort, self._context, bench)
+            points, failed = fit_points(splits, self.config, self._effort, self._context, bench)
             self._out_of_fold(points, splits, bench)
         with bench.phase("quantiles"):
-            candidates = fit_quantile_models(points, splits, self._effort, self._context, bench)
+            candidates = fit_quantile_models(
+                points, splits, self._effort, self.config, self._context, bench
+            )
         with bench.phase("search"):
             search_spreads(candidates, splits, self._effort, self.config, self._context, bench)
         with bench.phase("evaluate"):
             score(candidates, splits, self.config, self._context, bench)
             ensemble = select_ensemble(candidates, splits) if self._effort.ensemble else None
-            rows = leaderboard(candidates, ensemble)
+            rows = leaderboard(candidates, ensemble, failed)
             chosen = winner(candidates, ensemble)
             bench.advance(1, f"{rows[0].name} is best on validation")
         if self.config.refit:
@@ -117,6 +123,9 @@ class AutoPQ:
 
     def _units(self) -> float:
         """The work ahead, in fits; a guess that only serves the progress figure."""
-        forecasters, models = len(self._effort.forecasters), len(self._effort.quantile_models)
+        methods = self.config.training_methods
+        more = {stage: len(methods.of(stage) or ()) for stage in STAGES}
+        forecasters = len(self._effort.forecasters) + more["forecaster"]
+        models = len(self._effort.quantile_models) + more["cinn"] + more["quantile"]
         per_forecaster = self._effort.folds + 2 * models
         return 2 * forecasters + per_forecaster * self._effort.rich_forecasters + 2

@@ -3,7 +3,11 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from autopq.errors import InputError, Issue
+from autopq.forecasters import registry as forecaster_registry
+from autopq.quantiles import registry as quantile_registry
 from autopq.task import Preset, TaskConfig
+from autopq.training_plan import NETWORKS, Stage
 
 REFERENCE_FORECASTER = "seasonal_naive"
 REFERENCE_QUANTILE_MODEL = "residual"
@@ -74,15 +78,56 @@ EFFORTS: dict[Preset, Effort] = {
 
 def effort(config: TaskConfig) -> Effort:
     """The preset's effort; the task's own lists of components take its place. The seasonal naive
-    forecaster with residual quantiles is always among them, as a reference."""
+    forecaster with residual quantiles is always among them, as a reference.
+
+    A preset without a network for the task's training methods is given one. Raises InputError
+    when the task's own lists have none.
+    """
     base = EFFORTS[config.preset]
-    forecasters = config.forecasters or base.forecasters
-    quantile_models = config.quantile_models or base.quantile_models
+    forecasters = config.forecasters or _with_networks(base.forecasters, config, ("forecaster",))
+    quantile_models = config.quantile_models or _with_networks(
+        base.quantile_models, config, ("cinn", "quantile")
+    )
+    _check_networks(config, forecasters, quantile_models)
     return replace(
         base,
         forecasters=_with(REFERENCE_FORECASTER, forecasters),
         quantile_models=_with(REFERENCE_QUANTILE_MODEL, quantile_models),
     )
+
+
+def _with_networks(
+    names: tuple[str, ...], config: TaskConfig, stages: tuple[Stage, ...]
+) -> tuple[str, ...]:
+    for stage in stages:
+        if config.training_methods.of(stage) and not set(names) & set(NETWORKS[stage]):
+            names = (*names, NETWORKS[stage][0])
+    return names
+
+
+def _check_networks(
+    config: TaskConfig, forecasters: tuple[str, ...], quantile_models: tuple[str, ...]
+) -> None:
+    known = {*forecaster_registry.built_in(), *quantile_registry.built_in()}
+    stages: tuple[tuple[Stage, str, tuple[str, ...]], ...] = (
+        ("forecaster", "forecasters", forecasters),
+        ("cinn", "quantile_models", quantile_models),
+        ("quantile", "quantile_models", quantile_models),
+    )
+    issues = [
+        Issue(
+            f"training_methods.{stage}",
+            f"none of the {setting} of this task is a network of that kind.",
+            f"Add {' or '.join(NETWORKS[stage])} to `{setting}`.",
+        )
+        for stage, setting, names in stages
+        # Whether a plug-in holds a network is not known before it is loaded.
+        if config.training_methods.of(stage)
+        and not set(names) & set(NETWORKS[stage])
+        and set(names) <= known
+    ]
+    if issues:
+        raise InputError(issues)
 
 
 def _with(reference: str, names: tuple[str, ...]) -> tuple[str, ...]:

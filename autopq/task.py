@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from autopq.training_plan import TrainingMethods
+
 Preset = Literal["fast", "default"]
 Level = Annotated[float, Field(gt=0, lt=1)]
 
@@ -49,6 +51,10 @@ class TaskConfig(BaseModel):
     )
     quantile_models: tuple[str, ...] | None = Field(
         None, min_length=1, description="Quantile models to try; the preset's when not given."
+    )
+    training_methods: TrainingMethods = Field(
+        default_factory=TrainingMethods,
+        description="Training methods to compare, by kind of network; a leaderboard row each.",
     )
     test_fraction: float = Field(
         0.2, ge=0, le=0.5, description="Last part of each series, held out to report scores."

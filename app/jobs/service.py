@@ -12,6 +12,7 @@ from app.jobs.tables import JobRow, LeaderboardEntryRow
 from app.models import repository as models
 from autopq.errors import InputError, Issue
 from autopq.forecasters import registry as forecasters
+from autopq.presets import effort
 from autopq.quantiles import registry as quantile_models
 from autopq.task import TaskConfig
 
@@ -54,6 +55,7 @@ def _check_components(config: TaskConfig) -> None:
     ]
     if issues:
         raise InputError(issues)
+    effort(config)  # raises for training methods without a network to train
 
 
 def view(session: ReadSession, row: JobRow) -> Job:

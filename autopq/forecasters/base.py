@@ -9,6 +9,7 @@ from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.state import Arrays as Arrays
 from autopq.state import State as State
+from autopq.training_plan import Stage
 
 
 class Trial(Protocol):
@@ -30,6 +31,9 @@ class PointForecaster(ABC):
     """
 
     name: ClassVar[str]
+    # The stage of `training_plan` whose training methods the forecaster's network is trained by;
+    # then it has the parameters `training_method`, `training_options` and `training_ranks`.
+    training_stage: ClassVar[Stage | None] = None
 
     def __init__(self, **params: Any) -> None:
         self.params: dict[str, Any] = {**self.defaults(), **params}

@@ -10,26 +10,19 @@ import torch
 
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
-from autopq.errors import InputError, Issue, Stopped
 from autopq.forecasters.base import Arrays, PointForecaster, State, Trial
 from autopq.forecasters.features import LEVEL_OFFSETS, FeatureBuilder, LevelOffset, Rows
 from autopq.forecasters.networks.mlp import MLP
 from autopq.forecasters.sampling import AUTO, within_budget
 from autopq.forecasters.standardizer import Standardizer
-from training_methods import (
-    TensorData,
-    Trainer,
-    TrainerConfig,
-    TrainingMethod,
-    TrainingStopped,
-    create_loss,
-    create_method,
-)
+from autopq.training import TrainingCounts, described, train_network
+from training_methods import FitReport, TensorData, TrainerConfig, create_loss
 
 LOSSES = ("mae", "mse")
 _VALIDATION_SHARE = 1 / 3
 _PREDICTION_ROWS = 16_384
 # Level offsets are compared after a short training on part of the rows.
+_CHOICE = "choice"
 _QUICK_SHARE = 0.35
 _QUICK_STEPS_SHARE = 0.2
 _MIN_EPOCHS = 3
@@ -68,10 +61,12 @@ class MLPForecaster(PointForecaster):
     `level_offset` is chosen on the validation windows when it is "auto". `max_rows` bounds the
     training rows (windows x horizon). `steps` are the optimiser steps of one member, in whole
     epochs: short series are seen more often, long ones at no greater cost. `training_method`
-    names a method of `training_methods`, `training_options` are its options.
+    names a method of `training_methods`, `training_options` are its options and `training_ranks`
+    the processes it trains on.
     """
 
     name: ClassVar[str] = "mlp"
+    training_stage = "forecaster"
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
@@ -90,6 +85,7 @@ class MLPForecaster(PointForecaster):
             "max_rows": 90_000,
             "training_method": "backprop",
             "training_options": {},
+            "training_ranks": 1,
         }
 
     @classmethod
@@ -157,8 +153,8 @@ class MLPForecaster(PointForecaster):
             inputs, samples = _Inputs.fit(train, offset)
             epochs = self._max_epochs(samples, _QUICK_STEPS_SHARE)
             held_out = inputs.samples(validation)
-            _, _, loss = self._train(samples, held_out, epochs, "choice", context)
-            return loss
+            _, report = self._train(samples, held_out, epochs, _CHOICE, context)
+            return min(report.validation_losses)
 
         return min(LEVEL_OFFSETS, key=error)
 
@@ -173,10 +169,11 @@ class MLPForecaster(PointForecaster):
             self._train(samples, held_out, count, f"member {i}", context)
             for i, count in enumerate(epochs)
         ]
-        self._networks = [network for network, _, _ in fits]
+        self._networks = [network for network, _ in fits]
         self._rows = len(samples)
+        self._training = described(TrainingCounts.of(report, self.params) for _, report in fits)
         if held_out is not None:
-            self._epochs = [best for _, best, _ in fits]
+            self._epochs = [report.best_epoch for _, report in fits]
 
     def _train(
         self,
@@ -185,8 +182,7 @@ class MLPForecaster(PointForecaster):
         epochs: int,
         label: str,
         context: FitContext,
-    ) -> tuple[MLP, int, float]:
-        """A trained network, its best epoch and its validation loss (NaN without validation)."""
+    ) -> tuple[MLP, FitReport]:
         generator = context.torch_generator(f"{self.name} {label}")
         network = self._network(samples.x[0].shape[1])
         network.initialise(generator)
@@ -202,27 +198,17 @@ class MLPForecaster(PointForecaster):
             clip_norm=params["clip_norm"],
             device=context.device,
         )
-        trainer = Trainer(config, generator=generator, should_stop=context.observer.should_stop)
-        try:
-            report = trainer.fit(
-                network,
-                create_loss(params["loss"]),
-                train=samples,
-                validation=held_out,
-                method=self._method(),
-            )
-        except TrainingStopped as stopped:
-            raise Stopped(str(stopped)) from stopped
-        loss = min(report.validation_losses, default=float("nan"))
-        return cast(MLP, report.model.cpu()), report.best_epoch, loss
-
-    def _method(self) -> TrainingMethod:
-        name, options = self.params["training_method"], self.params["training_options"]
-        try:
-            return create_method(name, **options)
-        except ValueError as error:
-            issue = Issue(f"{self.name}.training_method", f"{error}.", "Choose a known one.")
-            raise InputError(issue) from error
+        report = train_network(
+            network,
+            create_loss(params["loss"]),
+            train=samples,
+            validation=held_out,
+            config=config,
+            params=params if label != _CHOICE else _on_one_rank(params),
+            generator=generator,
+            context=context,
+        )
+        return cast(MLP, report.model.cpu()), report
 
     def _network(self, inputs: int) -> MLP:
         params = self.params
@@ -247,6 +233,7 @@ class MLPForecaster(PointForecaster):
             "params": self.params,
             "epochs": self._epochs,
             "rows": self._rows,
+            "training": self._training,
         }
         return State(arrays, meta)
 
@@ -258,6 +245,7 @@ class MLPForecaster(PointForecaster):
         forecaster._level_offset = builder.level_offset
         forecaster._epochs = list(state.meta["epochs"])
         forecaster._rows = state.meta["rows"]
+        forecaster._training = dict(state.meta["training"])
         forecaster._networks = []
         for i in range(int(forecaster.params["members"])):
             prefix = f"network.{i}."
@@ -278,7 +266,16 @@ class MLPForecaster(PointForecaster):
             "features": len(self._inputs.builder.names),
             "epochs": self._epochs,
             "level_offset": self._level_offset,
+            "training": self._training,
         }
+
+
+def _on_one_rank(params: dict[str, Any]) -> dict[str, Any]:
+    """For a quick comparison, which would take less time than ranks take to start: where several
+    ranks are the method, plain backprop stands in for it."""
+    if params["training_ranks"] == 1:
+        return params
+    return params | {"training_method": "backprop", "training_options": {}, "training_ranks": 1}
 
 
 def _outputs(network: MLP, x: torch.Tensor) -> npt.NDArray[np.float32]:

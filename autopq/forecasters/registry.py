@@ -36,6 +36,11 @@ def names() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*_BUILT_IN, *sorted(_targets())]))
 
 
+def built_in() -> tuple[str, ...]:
+    """The names of this package's own forecasters."""
+    return tuple(_BUILT_IN)
+
+
 def load(name: str) -> type["PointForecaster"]:
     """The class of a forecaster. Raises InputError for an unknown name."""
     target = _targets().get(name)

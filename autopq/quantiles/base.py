@@ -8,6 +8,7 @@ import numpy as np
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.forecasters.base import State
+from autopq.training_plan import Stage
 
 if TYPE_CHECKING:
     from autopq.quantiles.flow_cache import FlowCache
@@ -31,6 +32,8 @@ class QuantileModel(ABC):
     fits_on_validation: ClassVar[bool] = False
     # Whether the model has a scalar `spread` to be searched on validation data.
     has_spread: ClassVar[bool] = False
+    # As of a point forecaster.
+    training_stage: ClassVar[Stage | None] = None
 
     def __init__(self, **params: Any) -> None:
         self.params: dict[str, Any] = {**self.defaults(), **params}

@@ -22,6 +22,7 @@ from autopq.quantiles.flow_model import Draws, FlowModel
 from autopq.quantiles.flow_training import FlowFit, TrainingSettings, train_flow
 from autopq.quantiles.latent import LatentDraws, Perturbation
 from autopq.quantiles.states import nested, unnested
+from autopq.training import described
 
 
 class TargetTrainedCINN(FlowModel):
@@ -41,6 +42,8 @@ class TargetTrainedCINN(FlowModel):
     def defaults(cls) -> dict[str, Any]:
         return {
             "training_method": "backprop",
+            "training_options": {},
+            "training_ranks": 1,
             "spread": 0.3,
             "paths": 512,
             "history": None,
@@ -111,7 +114,9 @@ class TargetTrainedCINN(FlowModel):
         return model
 
     def describe(self) -> dict[str, Any]:
-        return {} if self._flow is None else self._flow.fit.describe()
+        if self._flow is None:
+            return {}
+        return self._flow.fit.describe() | {"training": described([self._flow.fit.training])}
 
     @property
     def _fitted(self) -> TargetFlow:

@@ -60,6 +60,7 @@ class FlowModel(QuantileModel):
     """
 
     has_spread = True
+    training_stage = "cinn"
     # Where the search looks for the spread.
     spread_range: ClassVar[tuple[float, float]]
 

@@ -8,24 +8,18 @@ import torch
 from torch import Tensor
 
 from autopq.context import FitContext
-from autopq.errors import Stopped
 from autopq.forecasters.base import State
 from autopq.quantiles.flow import ConditionalFlow, FlowSettings
-from training_methods import (
-    TensorData,
-    Trainer,
-    TrainerConfig,
-    TrainingStopped,
-    create_loss,
-    create_method,
-)
+from autopq.training import METHOD_PARAMS, TrainingCounts, train_network
+from training_methods import TensorData, TrainerConfig, create_loss
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """How a flow is trained; see `TrainerConfig` for the terms."""
+    """How a flow is trained; see `TrainerConfig` for the terms. `method` are the parameters that
+    `train_network` asks for."""
 
-    method: str
+    method: dict[str, Any]
     max_epochs: int
     batch_size: int
     learning_rate: float
@@ -37,7 +31,7 @@ class TrainingSettings:
     def of(cls, params: dict[str, Any]) -> Self:
         """From a quantile model's parameters."""
         return cls(
-            method=params["training_method"],
+            method={name: params[name] for name in METHOD_PARAMS},
             max_epochs=params["max_epochs"],
             batch_size=params["batch_size"],
             learning_rate=params["learning_rate"],
@@ -58,6 +52,7 @@ class FlowFit:
     train_loss: float
     validation_loss: float | None
     seconds: float
+    training: TrainingCounts
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -73,14 +68,16 @@ class FlowFit:
     def to_state(self) -> State:
         arrays = {name: value.cpu().numpy() for name, value in self.flow.state_dict().items()}
         meta = {name: value for name, value in vars(self).items() if name != "flow"}
-        return State(arrays, {"settings": asdict(self.flow.settings), **meta})
+        meta |= {"settings": asdict(self.flow.settings), "training": asdict(self.training)}
+        return State(arrays, meta)
 
     @classmethod
     def from_state(cls, state: State) -> Self:
         meta = dict(state.meta)
         flow = ConditionalFlow(FlowSettings(**meta.pop("settings")), torch.Generator())
         flow.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in state.arrays.items()})
-        return cls(flow=flow.eval(), **meta)
+        training = TrainingCounts(**meta.pop("training"))
+        return cls(flow=flow.eval(), training=training, **meta)
 
 
 def train_flow(
@@ -109,17 +106,16 @@ def train_flow(
         device=context.device,
     )
     began = time.perf_counter()
-    trainer = Trainer(config, generator=generator, should_stop=context.observer.should_stop)
-    try:
-        report = trainer.fit(
-            flow,
-            create_loss("flow_nll"),
-            train=TensorData(train),
-            validation=TensorData(validation) if validation is not None else None,
-            method=create_method(training.method),
-        )
-    except TrainingStopped as stopped:
-        raise Stopped(str(stopped)) from stopped
+    report = train_network(
+        flow,
+        create_loss("flow_nll"),
+        train=TensorData(train),
+        validation=TensorData(validation) if validation is not None else None,
+        config=config,
+        params=training.method,
+        generator=generator,
+        context=context,
+    )
     model = report.model
     assert isinstance(model, ConditionalFlow)
     return FlowFit(
@@ -130,4 +126,5 @@ def train_flow(
         train_loss=report.train_losses[report.best_epoch - 1],
         validation_loss=min(report.validation_losses, default=None),
         seconds=time.perf_counter() - began,
+        training=TrainingCounts.of(report, training.method),
     )

@@ -38,6 +38,11 @@ def names() -> tuple[str, ...]:
     return tuple(dict.fromkeys([*_BUILT_IN, *sorted(_targets())]))
 
 
+def built_in() -> tuple[str, ...]:
+    """The names of this package's own quantile models."""
+    return tuple(_BUILT_IN)
+
+
 def load(name: str) -> type["QuantileModel"]:
     """The class of a quantile model. Raises InputError for an unknown name."""
     target = _targets().get(name)

@@ -23,6 +23,7 @@ from autopq.quantiles.flow_model import Draws, FlowModel
 from autopq.quantiles.flow_training import FlowFit, TrainingSettings, train_flow
 from autopq.quantiles.latent import LatentDraws
 from autopq.quantiles.states import nested, unnested
+from autopq.training import described
 
 # Errors this many mean errors away train the flow no more than this: likelihood weighs them by
 # their square, and one broken sensor would own the fit.
@@ -63,6 +64,8 @@ class ResidualCINN(FlowModel):
     def defaults(cls) -> dict[str, Any]:
         return {
             "training_method": "backprop",
+            "training_options": {},
+            "training_ranks": 1,
             "spread": 1.0,
             "paths": 512,
             "seeds": 3,
@@ -161,7 +164,13 @@ class ResidualCINN(FlowModel):
         return model
 
     def describe(self) -> dict[str, Any]:
-        return {} if self._fit is None else {"flows": [fit.describe() for fit in self._fit.flows]}
+        if self._fit is None:
+            return {}
+        flows = self._fit.flows
+        return {
+            "flows": [fit.describe() for fit in flows],
+            "training": described(fit.training for fit in flows),
+        }
 
     def _flow_settings(self, horizon: int, condition_size: int) -> FlowSettings:
         names = (

@@ -1,12 +1,15 @@
 """The leaderboard and the winner."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from autopq.errors import AutoPQError
 from autopq.leaderboard import LeaderboardRow
+from autopq.presets import REFERENCE_QUANTILE_MODEL
 from autopq.search.candidates import SCORE, Candidate, Scored
 from autopq.search.ensemble import Ensemble
+from autopq.search.points import FailedPoint
 
 ENSEMBLE = "ensemble"
 
@@ -25,9 +28,12 @@ def winner(candidates: list[Candidate], ensemble: Ensemble | None) -> list[tuple
     return [(best, 1.0)]
 
 
-def leaderboard(candidates: list[Candidate], ensemble: Ensemble | None) -> list[LeaderboardRow]:
-    """Rows ranked by validation score; failed candidates come last, with their reason."""
+def leaderboard(
+    candidates: list[Candidate], ensemble: Ensemble | None, failed: list[FailedPoint]
+) -> list[LeaderboardRow]:
+    """Rows ranked by validation score; what failed comes last, with its reason."""
     rows = [_row(candidate) for candidate in candidates]
+    rows += [_failed_row(point) for point in failed]
     if ensemble is not None:
         rows.append(_ensemble_row(ensemble))
     rows.sort(key=lambda row: row.validation.get(SCORE, float("inf")))
@@ -36,8 +42,13 @@ def leaderboard(candidates: list[Candidate], ensemble: Ensemble | None) -> list[
 
 def _row(candidate: Candidate) -> LeaderboardRow:
     point = candidate.point
+    described = {
+        "forecaster": point.forecaster.describe() if point else {},
+        "quantile_model": {} if candidate.error else candidate.model.describe(),
+    }
     return LeaderboardRow(
         rank=0,
+        name=candidate.name,
         forecaster=point.name if point else None,
         quantile_model=candidate.model.name,
         training_method=candidate.training_methods,
@@ -48,10 +59,39 @@ def _row(candidate: Candidate) -> LeaderboardRow:
         energy_wh=candidate.cost.energy_wh,
         spread=candidate.model.spread,
         error=candidate.error,
-        details={
-            "forecaster": point.forecaster.describe() if point else {},
-            "quantile_model": {} if candidate.error else candidate.model.describe(),
-        },
+        details=described,
+        **_counts(described.values()),
+    )
+
+
+def _counts(descriptions: Iterable[Mapping[str, Any]]) -> dict[str, int | None]:
+    """Parameters and bytes of a row, from what its components say of their training."""
+    found = [description["training"] for description in descriptions if "training" in description]
+
+    def total(count: str) -> int | None:
+        return sum(training[count] for training in found) if found else None
+
+    return {
+        "trainable_parameters": total("trainable"),
+        "stored_parameters": total("stored"),
+        "dense_parameters": total("dense"),
+        "bytes_sent": total("bytes_sent"),
+    }
+
+
+def _failed_row(point: FailedPoint) -> LeaderboardRow:
+    return LeaderboardRow(
+        rank=0,
+        name=f"{point.label}+{REFERENCE_QUANTILE_MODEL}",
+        forecaster=point.forecaster.name,
+        quantile_model=REFERENCE_QUANTILE_MODEL,
+        training_method=point.forecaster.training_method,
+        reference=False,
+        validation={},
+        test={},
+        seconds=point.cost.seconds,
+        energy_wh=point.cost.energy_wh,
+        error=point.error,
     )
 
 
@@ -60,6 +100,7 @@ def _ensemble_row(ensemble: Ensemble) -> LeaderboardRow:
     methods = dict.fromkeys(m for joined in used if joined for m in joined.split("+"))
     return LeaderboardRow(
         rank=0,
+        name=ENSEMBLE,
         forecaster=None,
         quantile_model=ENSEMBLE,
         training_method="+".join(methods) or None,

@@ -18,6 +18,7 @@ from autopq.quantiles.flow_cache import FlowCache
 from autopq.search.cost import Cost, Workbench
 from autopq.search.points import PointFit, richest
 from autopq.search.spread import search_spread
+from autopq.search.variants import Variant, variants
 from autopq.task import TaskConfig
 
 SCORE = "mean_pinball"
@@ -37,6 +38,7 @@ class Candidate:
 
     point: PointFit | None
     model: QuantileModel
+    model_label: str
     cost: Cost = field(default_factory=Cost)
     validation: Scored | None = None
     test: Scored | None = None
@@ -44,7 +46,7 @@ class Candidate:
 
     @property
     def name(self) -> str:
-        return f"{self.point.name}+{self.model.name}" if self.point else self.model.name
+        return f"{self.point.label}+{self.model_label}" if self.point else self.model_label
 
     @property
     def reference(self) -> bool:
@@ -68,24 +70,27 @@ def fit_quantile_models(
     points: list[PointFit],
     splits: Splits,
     effort: Effort,
+    config: TaskConfig,
     context: FitContext,
     bench: Workbench,
 ) -> list[Candidate]:
     """A fitted candidate for every combination the effort asks for. `points` come best first."""
     flows = FlowCache()
+    classes = [registry.load(name) for name in effort.quantile_models]
     return [
-        _fit(name, point, splits, effort, flows, context, bench)
-        for name in effort.quantile_models
-        for point in _standing_on(name, points, effort)
+        _fit(variant, point, splits, flows, context, bench)
+        for variant in variants(classes, effort, config.training_methods)
+        for point in _standing_on(registry.load(variant.name), points, effort)
     ]
 
 
-def _standing_on(name: str, points: list[PointFit], effort: Effort) -> list[PointFit | None]:
+def _standing_on(
+    model: type[QuantileModel], points: list[PointFit], effort: Effort
+) -> list[PointFit | None]:
     """The point forecasters a quantile model is tried on; [None] for one that needs none."""
-    model = registry.load(name)
     if model.needs_point == "none":
         return [None]
-    if name == REFERENCE_QUANTILE_MODEL:
+    if model.name == REFERENCE_QUANTILE_MODEL:
         return list(points)
     chosen = richest(points, effort)
     if model.needs_point == "out_of_fold":
@@ -94,22 +99,20 @@ def _standing_on(name: str, points: list[PointFit], effort: Effort) -> list[Poin
 
 
 def _fit(
-    name: str,
+    variant: Variant,
     point: PointFit | None,
     splits: Splits,
-    effort: Effort,
     flows: FlowCache,
     context: FitContext,
     bench: Workbench,
 ) -> Candidate:
-    params = effort.params.get(name, {})
-    model = registry.create(name, **params)
-    candidate = Candidate(point, model)
+    model = registry.create(variant.name, **variant.params)
+    candidate = Candidate(point, model, variant.label)
     with bench.trial(
         candidate.name,
-        params,
+        variant.params,
         forecaster=point.name if point else None,
-        quantile_model=name,
+        quantile_model=variant.name,
         training_method=model.training_method,
     ) as trial:
         model.use(flows)
@@ -151,6 +154,7 @@ def search_spreads(
                 splits.validation,
                 point.validation,
                 forecaster=point.name,
+                candidate=candidate.name,
                 trials=effort.spread_trials,
                 paths=effort.score_paths,
                 context=context,

@@ -16,6 +16,7 @@ from autopq.forecasters.base import PointForecaster
 from autopq.members import clip
 from autopq.presets import REFERENCE_FORECASTER, Effort
 from autopq.search.cost import Cost, Workbench
+from autopq.search.variants import Variant, variants
 from autopq.task import TaskConfig
 
 
@@ -23,7 +24,7 @@ from autopq.task import TaskConfig
 class PointFit:
     """A fitted point forecaster and its clipped forecasts [n, H] of validation and test."""
 
-    name: str
+    variant: Variant
     forecaster: PointForecaster
     validation: Floats
     test: Floats
@@ -32,14 +33,39 @@ class PointFit:
     out_of_fold: Floats | None = None  # of the training windows, where a model needed them
     out_of_fold_cost: Cost = field(default_factory=Cost)
 
+    @property
+    def name(self) -> str:
+        return self.variant.name
+
+    @property
+    def label(self) -> str:
+        """The name, with the training method where the task compares several."""
+        return self.variant.label
+
+
+@dataclass(frozen=True)
+class FailedPoint:
+    """A point forecaster that could not be fitted, and why."""
+
+    forecaster: PointForecaster
+    label: str
+    error: str
+    cost: Cost
+
 
 def fit_points(
     splits: Splits, config: TaskConfig, effort: Effort, context: FitContext, bench: Workbench
-) -> list[PointFit]:
-    """Every forecaster of the effort, best validation MAE first. One that fails is recorded as a
-    failed trial and left out."""
-    fits = [_fit_point(name, splits, config, effort, context, bench) for name in effort.forecasters]
-    return sorted((fit for fit in fits if fit is not None), key=lambda fit: fit.mae)
+) -> tuple[list[PointFit], list[FailedPoint]]:
+    """Every forecaster of the effort by every training method of the task: those that could be
+    fitted, best validation MAE first, and those that could not."""
+    classes = [registry.load(name) for name in effort.forecasters]
+    fits = [
+        _fit_point(variant, splits, config, context, bench)
+        for variant in variants(classes, effort, config.training_methods)
+    ]
+    made = [fit for fit in fits if isinstance(fit, PointFit)]
+    failed = [fit for fit in fits if isinstance(fit, FailedPoint)]
+    return sorted(made, key=lambda fit: fit.mae), failed
 
 
 def richest(points: list[PointFit], effort: Effort) -> list[PointFit]:
@@ -50,25 +76,27 @@ def richest(points: list[PointFit], effort: Effort) -> list[PointFit]:
 
 
 def _fit_point(
-    name: str,
+    variant: Variant,
     splits: Splits,
     config: TaskConfig,
-    effort: Effort,
     context: FitContext,
     bench: Workbench,
-) -> PointFit | None:
-    params = effort.params.get(name, {})
-    forecaster = registry.create(name, **params)
-    method = forecaster.training_method
-    with bench.trial(name, params, forecaster=name, training_method=method) as trial:
+) -> PointFit | FailedPoint:
+    forecaster = registry.create(variant.name, **variant.params)
+    with bench.trial(
+        variant.label,
+        variant.params,
+        forecaster=variant.name,
+        training_method=forecaster.training_method,
+    ) as trial:
         forecaster.fit(splits.train, splits.validation, context)
         validation = clip(forecaster.predict(splits.validation), config)
         test = clip(forecaster.predict(splits.test), config)
         trial.score = float(np.mean(np.abs(splits.validation.target() - validation)))
-    bench.advance(1, f"fitted {name}")
+    bench.advance(1, f"fitted {variant.label}")
     if trial.error is not None:
-        return None
-    return PointFit(name, forecaster, validation, test, trial.score, trial.cost)
+        return FailedPoint(forecaster, variant.label, trial.error, trial.cost)
+    return PointFit(variant, forecaster, validation, test, trial.score, trial.cost)
 
 
 def fit_out_of_fold(
@@ -81,12 +109,12 @@ def fit_out_of_fold(
 ) -> None:
     """Give `point` forecasts of its training windows, each from a fit on the other blocks of
     time with a horizon's gap purged around them. They stay None if one of the fits fails."""
-    train, params = splits.train, effort.params.get(point.name, {})
+    train, params = splits.train, point.variant.params
     forecasts = np.full((len(train), train.horizon), np.nan)
     for number, (kept, held) in enumerate(blocked_folds(train, effort.folds, train.horizon), 1):
         forecaster = registry.create(point.name, **params)
         with bench.trial(
-            f"{point.name}/fold{number}",
+            f"{point.label}/fold{number}",
             params,
             forecaster=point.name,
             training_method=forecaster.training_method,
@@ -98,7 +126,7 @@ def fit_out_of_fold(
             forecasts[held] = clip(forecaster.predict(block), config)
             trial.score = float(np.mean(np.abs(block.target() - forecasts[held])))
         point.out_of_fold_cost += trial.cost
-        bench.advance(1, f"fitted {point.name} without block {number}")
+        bench.advance(1, f"fitted {point.label} without block {number}")
         if trial.error is not None:
             return
     point.out_of_fold = forecasts

@@ -45,7 +45,7 @@ def refit(
         bench.require(trial)
     for point in {id(c.point): c.point for c, _ in chosen if c.point is not None}.values():
         with bench.trial(
-            f"{point.name}/refit",
+            f"{point.label}/refit",
             {},
             forecaster=point.name,
             training_method=point.forecaster.training_method,

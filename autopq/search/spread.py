@@ -34,6 +34,7 @@ def search_spread(
     points: Floats,
     *,
     forecaster: str,
+    candidate: str,
     trials: int,
     paths: int,
     context: FitContext,
@@ -43,7 +44,7 @@ def search_spread(
 ) -> float:
     """Set `model.spread` to the best of at most `trials` spreads; returns its mean pinball loss.
 
-    Every evaluation is one trial on the bench, on behalf of the named `forecaster`. All share
+    Every evaluation is a trial of the named `candidate`, on that `forecaster`. All share
     their random numbers, `paths` sample paths a window; samples are clipped to `lower` and `upper`
     before they are scored. Raises AutoPQError when every evaluation failed, TypeError for a model
     without a spread.
@@ -69,7 +70,7 @@ def search_spread(
             proposal = study.ask()
             spread = proposal.suggest_float("spread", low, high, log=True)
             with bench.trial(
-                f"{forecaster}+{model.name}/spread/{len(best) + 1}",
+                f"{candidate}/spread/{len(best) + 1}",
                 {"spread": spread},
                 forecaster=forecaster,
                 quantile_model=model.name,

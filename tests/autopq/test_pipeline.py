@@ -227,7 +227,8 @@ def test_a_failing_plug_in_is_a_recorded_reason(plug_in: str, table: pd.DataFram
     )
     recorder = Recorder()
     result = AutoPQ(config, observer=recorder).fit(table[["timestamp", "load"]][:600])
-    assert [row.forecaster for row in result.leaderboard] == ["seasonal_naive"]
+    assert [row.forecaster for row in result.leaderboard] == ["seasonal_naive", plug_in]
+    assert result.leaderboard[-1].error == "ZeroDivisionError: no luck today"
     failed = next(trial for trial in recorder.trials if trial.name == plug_in)
     assert failed.score is None
     assert failed.error == "ZeroDivisionError: no luck today"

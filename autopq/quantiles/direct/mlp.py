@@ -8,7 +8,6 @@ import torch
 
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
-from autopq.errors import Stopped
 from autopq.evaluation.grid import monotone
 from autopq.forecasters.base import State
 from autopq.forecasters.features import FeatureBuilder
@@ -20,14 +19,8 @@ from autopq.quantiles.direct.boosting import labelled_rows
 from autopq.quantiles.direct.representation import Representation
 from autopq.quantiles.direct.standstill import Standstill
 from autopq.quantiles.states import nested, unnested
-from training_methods import (
-    TensorData,
-    Trainer,
-    TrainerConfig,
-    TrainingStopped,
-    create_loss,
-    create_method,
-)
+from autopq.training import TrainingCounts, described, train_network
+from training_methods import FitReport, TensorData, TrainerConfig, create_loss
 
 _PREDICT_ROWS = 16_384
 # Validation rows, as a share of the training rows: enough to tell epochs apart.
@@ -58,16 +51,19 @@ class MLPQuantiles(DirectQuantiles):
     `level_offset` and `day_of_year` are chosen on the validation windows when they are "auto",
     by quick fits of boosted trees on `choice_rows` rows. `max_rows` bounds the training rows
     (windows x horizon): origins are thinned evenly beyond. `training_method` names a method of
-    `training_methods`, `training_options` are its options.
+    `training_methods`, `training_options` are its options and `training_ranks` the processes it
+    trains on.
     """
 
     name = "mlp_quantile"
+    training_stage = "quantile"
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
         return {
             "training_method": "backprop",
             "training_options": {},
+            "training_ranks": 1,
             "levels": (0.01, 0.03, 0.07, 0.15, 0.25, 0.37, 0.5, 0.63, 0.75, 0.85, 0.93, 0.97, 0.99),
             "level_offset": AUTO,
             "day_of_year": AUTO,
@@ -133,6 +129,7 @@ class MLPQuantiles(DirectQuantiles):
             "representation": vars(self._representation),
             "epochs": self._epochs,
             "rows": self._rows,
+            "training": self._training,
         }
         return State(state.arrays, {**state.meta, **fitted})
 
@@ -145,6 +142,7 @@ class MLPQuantiles(DirectQuantiles):
         self._representation = Representation(**state.meta["representation"])
         self._epochs = list(state.meta["epochs"])
         self._rows = int(state.meta["rows"])
+        self._training = dict(state.meta["training"])
         self._networks = []
         for seed in range(int(self.params["seeds"])):
             network = self._network()
@@ -161,6 +159,7 @@ class MLPQuantiles(DirectQuantiles):
             "epochs": self._epochs,
             "parameters": sum(p.numel() for p in self._networks[0].parameters()),
             **vars(self._representation),
+            "training": self._training,
         }
 
     def _train(
@@ -185,7 +184,8 @@ class MLPQuantiles(DirectQuantiles):
             for seed, limit in enumerate(epochs)
         ]
         self._networks = [network for network, _ in fits]
-        return [best_epoch for _, best_epoch in fits]
+        self._training = described(TrainingCounts.of(report, self.params) for _, report in fits)
+        return [report.best_epoch for _, report in fits]
 
     def _train_one(
         self,
@@ -194,8 +194,7 @@ class MLPQuantiles(DirectQuantiles):
         epochs: int,
         context: FitContext,
         label: str,
-    ) -> tuple[MLP, int]:
-        """A trained network and its best epoch."""
+    ) -> tuple[MLP, FitReport]:
         generator = context.torch_generator(label)
         network = self._network()
         network.initialise(generator)
@@ -210,20 +209,17 @@ class MLPQuantiles(DirectQuantiles):
             clip_norm=float(self.params["clip_norm"]),
             device=context.device,
         )
-        trainer = Trainer(config, generator=generator, should_stop=context.observer.should_stop)
-        try:
-            report = trainer.fit(
-                network,
-                create_loss("pinball", levels=self.levels.tolist()),
-                train=samples,
-                validation=held_out,
-                method=create_method(
-                    self.params["training_method"], **self.params["training_options"]
-                ),
-            )
-        except TrainingStopped as stopped:
-            raise Stopped(str(stopped)) from stopped
-        return cast(MLP, report.model.cpu()), report.best_epoch
+        report = train_network(
+            network,
+            create_loss("pinball", levels=self.levels.tolist()),
+            train=samples,
+            validation=held_out,
+            config=config,
+            params=self.params,
+            generator=generator,
+            context=context,
+        )
+        return cast(MLP, report.model.cpu()), report
 
     def _network(self) -> MLP:
         return MLP(

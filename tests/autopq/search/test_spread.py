@@ -86,6 +86,7 @@ def search(model, windows, points, *, seed=0, trials=20, paths=64, **limits):
                 windows,
                 points,
                 forecaster="point",
+                candidate=f"point+{model.name}",
                 trials=trials,
                 paths=paths,
                 context=context,

@@ -1,0 +1,142 @@
+"""Which training methods a task compares, for each kind of network it may train.
+
+Names and refusals are plain data here, so that a request is judged without loading a network.
+"""
+
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+
+# forecaster: networks that forecast points; cinn: flows; quantile: networks with one output a
+# quantile level.
+Stage = Literal["forecaster", "cinn", "quantile"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
+
+MethodName = Literal[
+    "backprop",
+    "last_layer_only",
+    "block_local",
+    "f3",
+    "forward_gradient",
+    "oialr",
+    "local_sgd",
+    "ab_training",
+]
+
+# The components that hold a network of each stage, the usual one first.
+NETWORKS: dict[Stage, tuple[str, ...]] = {
+    "forecaster": ("mlp",),
+    "cinn": ("cinn_residual", "cinn_additive", "cinn_published"),
+    "quantile": ("mlp_quantile",),
+}
+
+_CHAIN = "its layers form a chain, and blocks in a chain have no loss of their own; use f3"
+REFUSED: dict[Stage, dict[str, str]] = {
+    "forecaster": {"block_local": _CHAIN},
+    "cinn": {
+        "f3": "a likelihood has no output error to feed back; use block_local",
+        "last_layer_only": "every block of a flow changes the density; use block_local",
+    },
+    "quantile": {"block_local": _CHAIN},
+}
+
+# Methods about what ranks send each other: one rank is nothing to them.
+_NEEDS_RANKS = ("local_sgd", "ab_training")
+_LEAST_RANKS = 2
+MAX_RANKS = 16
+MAX_METHODS = 12
+
+
+class TrainingMethodChoice(BaseModel):
+    """A training method with its settings. A name alone stands for its defaults."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: MethodName
+    options: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Options of the method, such as `cutoff`."
+    )
+    ranks: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_RANKS,
+        description="Processes on this machine that share the samples; when not given, 2 for "
+        "ab_training and local_sgd and 1 for all others.",
+    )
+
+    @model_validator(mode="after")
+    def _enough_ranks(self) -> "TrainingMethodChoice":
+        if self.name in _NEEDS_RANKS and self.world_size < _LEAST_RANKS:
+            raise ValueError(f"{self.name} needs at least {_LEAST_RANKS} ranks")
+        return self
+
+    @property
+    def world_size(self) -> int:
+        """The number of processes that train."""
+        return self.ranks or (_LEAST_RANKS if self.name in _NEEDS_RANKS else 1)
+
+    @property
+    def label(self) -> str:
+        """The name and what was asked for beyond it, such as `f3(feedback=identity)`."""
+        asked = {} if self.ranks is None else {"ranks": self.ranks}
+        settings = ", ".join(f"{key}={value}" for key, value in {**asked, **self.options}.items())
+        return f"{self.name}({settings})" if settings else self.name
+
+    def params(self) -> dict[str, Any]:
+        """As parameters of a forecaster or quantile model."""
+        return {
+            "training_method": self.name,
+            "training_options": dict(self.options),
+            "training_ranks": self.world_size,
+        }
+
+
+def _listed(value: Any) -> Any:
+    """One method or several, each by name or with settings, as a list of settings."""
+    values = value if isinstance(value, list | tuple) else [value]
+    return [{"name": item} if isinstance(item, str) else item for item in values]
+
+
+Methods = Annotated[
+    tuple[TrainingMethodChoice, ...],
+    Field(min_length=1, max_length=MAX_METHODS),
+    BeforeValidator(
+        _listed,
+        json_schema_input_type=MethodName
+        | TrainingMethodChoice
+        | list[MethodName | TrainingMethodChoice],
+    ),
+]
+
+
+class TrainingMethods(BaseModel):
+    """The methods to compare at each stage: one name, or a list of names or settings.
+
+    `{"forecaster": ["backprop", "f3"], "cinn": "oialr"}`; a stage not given is trained by
+    backprop.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    forecaster: Methods | None = Field(None, description="Of point forecasters that are networks.")
+    cinn: Methods | None = Field(None, description="Of the flows behind the cinn models.")
+    quantile: Methods | None = Field(None, description="Of networks that give quantiles directly.")
+
+    @model_validator(mode="after")
+    def _applicable(self) -> "TrainingMethods":
+        for stage in STAGES:
+            chosen = self.of(stage) or ()
+            for choice in chosen:
+                reason = REFUSED[stage].get(choice.name)
+                if reason is not None:
+                    raise ValueError(f"{choice.name} cannot train the stage '{stage}': {reason}")
+            labels = [choice.label for choice in chosen]
+            twice = sorted({label for label in labels if labels.count(label) > 1})
+            if twice:
+                raise ValueError(f"{', '.join(twice)} is listed twice in '{stage}'")
+        return self
+
+    def of(self, stage: Stage) -> tuple[TrainingMethodChoice, ...] | None:
+        """The methods of a stage; None when nothing was asked for."""
+        found: tuple[TrainingMethodChoice, ...] | None = getattr(self, stage)
+        return found
