@@ -139,9 +139,8 @@ class Supervisor:
             self._storage.log(f"{attempt[0]}-{attempt[1]}").unlink(missing_ok=True)
         else:
             self._storage.discard_attempt(*attempt)
-        log.info(
-            "attempt ended", job_id=attempt[0], attempt=attempt[1], reason=reason, job_state=state
-        )
+        why = {} if state == "succeeded" else {"reason": reason}
+        log.info("attempt ended", job_id=attempt[0], attempt=attempt[1], job_state=state, **why)
 
     def _hand_over(self, reason: str) -> None:
         """Stop every worker; none of this counts as a crash of a job."""
