@@ -141,11 +141,18 @@ def _thin_linear(layer: nn.Linear, x: Tensor) -> Tensor:
     return functional.linear(x, originals.original0, layer.bias)
 
 
-def weight_matrices(model: nn.Module, *, full_rank: Sequence[str] = ()) -> list[WeightMatrix]:
+def weight_matrices(
+    model: nn.Module,
+    *,
+    full_rank: Sequence[str] = (),
+    keep_first: bool = False,
+    keep_last: bool = False,
+) -> list[WeightMatrix]:
     """The weights of linear, convolutional, attention and recurrent layers, in the model's order.
 
     Left out: weights that several layers share, frozen ones, those of layers whose path matches a
-    pattern of `full_rank`, and those with a single row or column.
+    pattern of `full_rank`, the first and the last one if they are kept whole, and those with a
+    single row or column.
     """
     uses = Counter(
         id(parameter)
@@ -159,6 +166,7 @@ def weight_matrices(model: nn.Module, *, full_rank: Sequence[str] = ()) -> list[
         for name in _weight_names(module)
         if uses[id(getattr(module, name))] == 1 and getattr(module, name).requires_grad
     ]
+    found = found[int(keep_first) : len(found) - int(keep_last)]
     return [weight for weight in found if min(weight.rows, weight.columns) > 1]
 
 

@@ -169,8 +169,12 @@ class Oialr(Backprop):
         return self.weights[0].factored
 
     def _eligible(self, model: nn.Module) -> list[WeightMatrix]:
-        weights = weight_matrices(model, full_rank=self.full_rank)
-        weights = weights[int(self.keep_first) : len(weights) - int(self.keep_last)]
+        weights = weight_matrices(
+            model,
+            full_rank=self.full_rank,
+            keep_first=self.keep_first,
+            keep_last=self.keep_last,
+        )
         return [
             weight
             for weight in weights

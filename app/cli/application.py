@@ -13,6 +13,7 @@ import typer
 from app.cli import output
 from app.client import DEFAULT_URL, Client, NoModelError, ProblemError, UnreachableError
 from app.jobs.schemas import Job
+from autopq.training_plan import STAGES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,6 +107,14 @@ def submit(
     quantile_models: Annotated[
         list[str] | None, typer.Option(help="Quantile models to try, like --known-covariates.")
     ] = None,
+    training_method: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STAGE=NAME[,NAME]",
+            help="Training methods to compare, such as forecaster=backprop,f3; stages are "
+            f"{', '.join(STAGES)}. Repeat for another stage.",
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same result.")] = None,
     wait: Annotated[bool, typer.Option(help="Follow the job to its end.")] = True,
     url: Url = DEFAULT_URL,
@@ -125,6 +134,7 @@ def submit(
         preset=preset,
         forecasters=_split(forecasters),
         quantile_models=_split(quantile_models),
+        training_methods=_by_stage(training_method),
         seed=seed,
     )
     with _connected(url) as client:
@@ -283,6 +293,22 @@ def _split(values: list[str] | None) -> list[str] | None:
     """Names given one by one or separated by commas."""
     names = [name.strip() for value in values or [] for name in value.split(",")]
     return [name for name in names if name] or None
+
+
+def _by_stage(values: list[str] | None) -> dict[str, list[str]] | None:
+    """Training methods by stage, from `STAGE=NAME,NAME`."""
+    stages: dict[str, list[str]] = {}
+    for value in values or []:
+        stage, _, names = value.partition("=")
+        listed = _split([names])
+        if stage.strip() not in STAGES or listed is None:
+            raise typer.BadParameter(
+                f"'{value}' does not read like forecaster=backprop,f3 "
+                f"(stages: {', '.join(STAGES)})",
+                param_hint="--training-method",
+            )
+        stages.setdefault(stage.strip(), []).extend(listed)
+    return stages or None
 
 
 def _levels(text: str | None) -> list[float] | None:

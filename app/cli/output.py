@@ -18,6 +18,14 @@ from app.jobs.schemas import Job
 # Columns of a pipe are not those of a terminal: rows must not be folded there.
 _PIPE_WIDTH = 200
 
+# Columns of a leaderboard on which training methods are compared, and what they show.
+_COUNTS = {
+    ">trainable": "trainable_parameters",
+    ">stored": "stored_parameters",
+    ">dense": "dense_parameters",
+    ">bytes sent": "bytes_sent",
+}
+
 
 def out() -> Console:
     """Where results go; made anew so that a replaced stdout is honoured."""
@@ -139,10 +147,14 @@ def job_table(job: Job) -> Table:
 
 
 def leaderboard_table(rows: list[dict[str, Any]]) -> Table:
-    """Scores are means in the target's units; `test` ones where rows were held out."""
+    """Scores are means in the target's units; `test` ones where rows were held out. Where other
+    training methods than backprop ran, what each trained, kept and sent is shown as well."""
+    counted = any(row.get("training_method") not in (None, "backprop") for row in rows)
     table = _table(
         *("", "candidate", ">pinball", ">cov. 90", ">MAE", ">pinball test"),
-        *(">cov. 90 test", ">seconds", ">Wh", "note"),
+        *(">cov. 90 test", ">seconds", ">Wh"),
+        *(_COUNTS if counted else ()),
+        "note",
     )
     for row in rows:
         validation, test = row.get("validation", {}), row.get("test", {})
@@ -157,6 +169,7 @@ def leaderboard_table(rows: list[dict[str, Any]]) -> Table:
             _share(test.get("coverage_90")),
             f"{row['seconds']:.1f}",
             _number(row["energy_wh"]),
+            *(_count(row.get(count)) for count in (_COUNTS.values() if counted else ())),
             note_of_row,
         )
     return table
@@ -204,6 +217,10 @@ def _table(*columns: str, header: bool = True) -> Table:
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
+
+
+def _count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
 
 
 def _share(value: float | None) -> str:

@@ -160,6 +160,12 @@ def test_which_weights_are_found() -> None:
     ]
 
 
+def test_a_head_of_one_output_is_the_last_weight_that_is_kept_whole() -> None:
+    model = nn.Sequential(nn.Linear(5, 8), nn.Linear(8, 8), nn.Linear(8, 1))
+    kept = {"keep_first": True, "keep_last": True}
+    assert [weight.key for weight in weight_matrices(model, **kept)] == ["1.weight"]
+
+
 def test_factors_are_rebuilt_in_the_saved_shapes() -> None:
     model = nn.Sequential(nn.Linear(9, 8), nn.Tanh(), nn.Linear(8, 7))
     factorise(weight_matrices(model)[1], rank=2)
