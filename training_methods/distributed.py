@@ -18,7 +18,11 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.multiprocessing.spawn import ProcessContext, start_processes
+from torch.multiprocessing.spawn import (
+    ProcessContext,
+    ProcessExitedException,
+    start_processes,
+)
 
 from training_methods.communicator import Communicator, Group, Traffic
 from training_methods.trainer import TrainingStopped
@@ -133,7 +137,8 @@ def run_ranks(
     function is importable, as for any spawned process. Ranks speak over the loopback interface
     alone and end with this call, however it ends: an error in one rank ends the others and is
     raised here with the rank's traceback (torch's ProcessRaisedException), `should_stop` answering
-    yes raises TrainingStopped, and after `timeout` seconds TimeoutError is raised.
+    yes raises TrainingStopped, and after `timeout` seconds TimeoutError is raised. Ranks stay in
+    the caller's process group: a signal to all of it reaches them as well.
     """
     if world_size < 1:
         raise ValueError("world_size must be at least 1")
@@ -153,6 +158,11 @@ def run_ranks(
                     raise TrainingStopped("stopped while its ranks were training")
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"{world_size} ranks took longer than {timeout:g} s")
+        except ProcessExitedException as ended:
+            # Whoever ends a process together with its children asks the ranks first of all.
+            if should_stop is not None and should_stop():
+                raise TrainingStopped("stopped together with its ranks") from ended
+            raise
         finally:
             _end(ranks)
         return [torch.load(_result(folder, rank), weights_only=True) for rank in range(world_size)]

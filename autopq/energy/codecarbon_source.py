@@ -19,6 +19,7 @@ from codecarbon.external.ram import RAM
 
 from autopq.energy.carbon import carbon_intensity
 from autopq.energy.ledger import CpuMethod, GpuMethod, Provenance, RamMethod
+from autopq.energy.process_tree import ProcessTree
 from autopq.energy.source import Reading
 
 # Boundaries closer than this share a measurement: each walks the process table, about 4 ms of
@@ -238,6 +239,10 @@ class _Tracker(OfflineEmissionsTracker):
 
     def _initialize_hardware_tracking(self) -> None:
         super()._initialize_hardware_tracking()
+        for part in self._hardware:
+            if isinstance(part, CPU):
+                processes: Any = part
+                processes._get_process_cpu_times = ProcessTree().cpu_times
         if not self._count_gpus:
             self._hardware = [part for part in self._hardware if not _is_gpu(part)]
 
