@@ -17,6 +17,7 @@ from autopq.task import TaskConfig
 
 Mask = npt.NDArray[np.bool_]
 
+_START = np.sqrt(3) - 1.5
 _GOLDEN = (np.sqrt(5) - 1) / 2
 _SILVER = np.sqrt(2) - 1
 _SEASONS_BEFORE_FIRST = 2  # history the first window should see, in seasons ...
@@ -101,7 +102,8 @@ def thinned(back: Ints, share: float, day: int, number: int | Ints = 0) -> Mask:
     more windows than another. A plain stride of 24 would keep one hour alone. Series 0 keeps its
     newest origin; a series of another `number` keeps other origins than series 0.
     """
-    turn = (back // day + 0.5) * share + back % day * _GOLDEN + number * _SILVER
+    # An irrational start keeps every turn off the edges, where rounding would decide.
+    turn = (back // day + _START) * share + back % day * _GOLDEN + number * _SILVER
     kept: Mask = turn % 1 < share
     return kept
 

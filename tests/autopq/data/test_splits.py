@@ -72,12 +72,12 @@ def test_counts_follow_the_formula(rows: int, horizon: int, test: float, validat
 
 
 def test_the_published_counts_of_a_year_of_hours() -> None:
-    parts = split(counting_panel(8760), TaskConfig(horizon=24))
+    parts = split(counting_panel(8760), TaskConfig(horizon=24, validation_fraction=0.3))
     assert (parts.i_val[0], parts.i_test[0]) == (4905, 7008)
 
 
 def test_each_series_is_split_by_its_own_length() -> None:
-    parts = split(counting_panel(1000, 500), TaskConfig(horizon=24))
+    parts = split(counting_panel(1000, 500), TaskConfig(horizon=24, validation_fraction=0.3))
     assert parts.i_test.tolist() == [800, 400]
     assert parts.i_val.tolist() == [560, 280]
     second = parts.test.take(parts.test.series == 1)
