@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -154,14 +155,14 @@ def leaderboard_table(rows: list[dict[str, Any]]) -> Table:
         *("", "candidate", ">pinball", ">cov. 90", ">MAE", ">pinball test"),
         *(">cov. 90 test", ">seconds", ">Wh"),
         *(_COUNTS if counted else ()),
-        "note",
+        "~note",
     )
     for row in rows:
         validation, test = row.get("validation", {}), row.get("test", {})
         note_of_row = row.get("error") or ("reference" if row.get("reference") else "")
         table.add_row(
             str(row["rank"]),
-            row.get("name", ""),
+            escape(row.get("name", "")),
             _number(validation.get("mean_pinball")),
             _share(validation.get("coverage_90")),
             _number(validation.get("mae")),
@@ -170,7 +171,7 @@ def leaderboard_table(rows: list[dict[str, Any]]) -> Table:
             f"{row['seconds']:.1f}",
             _number(row["energy_wh"]),
             *(_count(row.get(count)) for count in (_COUNTS.values() if counted else ())),
-            note_of_row,
+            escape(note_of_row),
         )
     return table
 
@@ -186,7 +187,7 @@ def show_energy(title: str, parts: Sequence[tuple[str, Figures]], total: Figures
     for name, figures in [*parts, ("total", total)]:
         energy = (figures.cpu_wh, figures.gpu_wh, figures.ram_wh, figures.total_wh)
         table.add_row(
-            name,
+            escape(name),
             f"{figures.seconds:.1f}",
             *(f"{scale * value:.3f}" for value in (*energy, 1000 * figures.kg_co2e)),
             "measured" if figures.measured else "estimated",
@@ -203,13 +204,14 @@ def show_energy(title: str, parts: Sequence[tuple[str, Figures]], total: Figures
 
 
 def _table(*columns: str, header: bool = True) -> Table:
-    """A table without lines; a column name that starts with `>` is aligned to the right."""
+    """A table without lines. A column name that starts with `>` is aligned to the right, one with
+    `~` in front gives way where the others need the room."""
     table = Table(box=None, show_header=header, pad_edge=False)
     for name in columns:
         table.add_column(
-            name.removeprefix(">"),
+            name.lstrip(">~"),
             justify="right" if name.startswith(">") else "left",
-            no_wrap=True,
+            no_wrap=not name.startswith("~"),
             overflow="fold",
         )
     return table
