@@ -94,12 +94,14 @@ class TrainingMethodChoice(BaseModel):
 def _listed(value: Any) -> Any:
     """One method or several, each by name or with settings, as a list of settings."""
     values = value if isinstance(value, list | tuple) else [value]
+    if not values:
+        raise ValueError("name at least one training method, or leave the stage out")
     return [{"name": item} if isinstance(item, str) else item for item in values]
 
 
 Methods = Annotated[
     tuple[TrainingMethodChoice, ...],
-    Field(min_length=1, max_length=MAX_METHODS),
+    Field(max_length=MAX_METHODS),
     BeforeValidator(
         _listed,
         json_schema_input_type=MethodName

@@ -78,7 +78,7 @@ def test_methods_about_ranks_start_with_two() -> None:
         ({"forecaster": "adjoint"}, "'backprop'.*'f3'.*'ab_training'"),
         ({"cinn": "f3"}, "f3 cannot train the stage 'cinn'.*likelihood.*block_local"),
         ({"forecaster": ["f3", "f3"]}, "listed twice"),
-        ({"forecaster": []}, "at least 1"),
+        ({"forecaster": []}, "at least one"),
         ({"decoder": "f3"}, "decoder"),
     ],
 )
