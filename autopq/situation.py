@@ -12,8 +12,10 @@ from autopq.task import TaskConfig
 
 
 def history_rows(panel: Panel, horizon: int) -> int:
-    """Rows a series' forecasts may look back on: several of its longest seasons."""
-    return max(6 * panel.freq.seasons[-1], 4 * horizon)
+    """Rows a series' forecasts may look back on: several of its longest seasons, and no fewer
+    than short seasons are looked up (see `forecasters.lookback`)."""
+    shortest, longest = panel.freq.seasons[0], panel.freq.seasons[-1]
+    return max(6 * longest, 32 * shortest, 4 * horizon)
 
 
 def situation(

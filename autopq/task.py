@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from autopq.training_plan import TrainingMethods
 
 Preset = Literal["fast", "default"]
-Level = Annotated[float, Field(gt=0, lt=1)]
+# Six digits name a level in tables and addresses; finer ones could not be told apart.
+Level = Annotated[float, Field(ge=1e-6, le=1 - 1e-6)]
 
 MAX_LEVELS = 999
 DEFAULT_LEVELS = (0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99)
@@ -40,8 +41,12 @@ class TaskConfig(BaseModel):
         description="Country whose public holidays are a known covariate, with or without a "
         "subdivision, such as `DE` or `DE-BW`.",
     )
-    lower: float | None = Field(None, description="Lowest physically possible value.")
-    upper: float | None = Field(None, description="Highest physically possible value.")
+    lower: float | None = Field(
+        None, allow_inf_nan=False, description="Lowest physically possible value."
+    )
+    upper: float | None = Field(
+        None, allow_inf_nan=False, description="Highest physically possible value."
+    )
     quantile_levels: tuple[Level, ...] = Field(
         DEFAULT_LEVELS, min_length=1, max_length=MAX_LEVELS, description="Levels shown by default."
     )

@@ -46,7 +46,7 @@ def audit(
     freq = settle_frequency(rows, freq, columns.timestamp)
     remarks = _clock_remarks(clock)
     if future is not None:
-        rows, dropped = _with_future(rows, future, config, freq, columns)
+        rows, dropped = _with_future(rows, clock, future, config, freq, columns)
         if dropped:
             remarks.append(
                 Remark(
@@ -126,7 +126,12 @@ def _clock_remarks(clock: Clock) -> list[Remark]:
 
 
 def _with_future(
-    rows: Rows, future: pd.DataFrame, config: TaskConfig, freq: Frequency, columns: Columns
+    rows: Rows,
+    clock: Clock,
+    future: pd.DataFrame,
+    config: TaskConfig,
+    freq: Frequency,
+    columns: Columns,
 ) -> tuple[Rows, int]:
     """The rows with those of the future table behind them, and how many of those were dropped."""
     found, issues = find_columns(future, config, needs_target=False)
@@ -142,7 +147,16 @@ def _with_future(
                 f"Add the column '{columns.item_id}'.",
             )
         )
-    ahead, _ = read_rows(future, found, timezone=config.timezone, freq=freq, prefix=FUTURE)
+    ahead, its_clock = read_rows(future, found, timezone=config.timezone, freq=freq, prefix=FUTURE)
+    differ = (its_clock.timezone is None) != (clock.timezone is None)
+    if differ and not clock.on_calendar:
+        raise InputError(
+            Issue(
+                f"{FUTURE}{columns.timestamp}",
+                "one table's stamps say their offset from UTC, the other's do not.",
+                "Write the stamps of both tables in the same way.",
+            )
+        )
     if found.item_id is None:
         ahead = replace(ahead, item_ids=rows.item_ids[:1])
     return join_rows(rows, ahead, field=FUTURE + (found.item_id or columns.timestamp))

@@ -98,6 +98,16 @@ def _check_compatible(stored: Panel, given: Panel) -> None:
                 "Resample the rows to the model's step.",
             )
         )
+    if (given.timezone is None) != (stored.timezone is None):
+        issues.append(
+            Issue(
+                "timestamp",
+                "the stamps say their offset from UTC, those the model was trained on did not."
+                if stored.timezone is None
+                else "the stamps do not say their offset from UTC, as the model's do.",
+                "Write the stamps as in the training table.",
+            )
+        )
     if issues:
         raise InputError(issues)
 
@@ -113,15 +123,17 @@ def _merge(
     freq: Frequency,
     enough: int,
 ) -> tuple[Times, int, Floats, Floats]:
-    if new[1] >= enough:
+    _check_phase(old[0][0], new[0][0], freq)
+    reach = freq.season * freq.offset
+    ends, begins = pd.Timestamp(old[0][old[1] - 1]), pd.Timestamp(new[0][0])
+    before = pd.Timestamp(new[0][-1]) + reach < pd.Timestamp(old[0][0])
+    if new[1] >= enough or before or begins > ends + reach:
         return new
     start = min(old[0][0], new[0][0])
-    end = max(old[0][-1], new[0][-1])
-    index = pd.date_range(pd.Timestamp(start), pd.Timestamp(end), freq=freq.alias)
+    last = max(old[0][-1], new[0][-1])
+    index = pd.date_range(pd.Timestamp(start), pd.Timestamp(last), freq=freq.alias)
     time = np.asarray(index.to_numpy(), "datetime64[us]")
     at_old, at_new = np.searchsorted(time, old[0][0]), np.searchsorted(time, new[0][0])
-    if at_new > at_old + old[1] + freq.season:
-        return new
     target = np.full(len(time), np.nan)
     covariates = np.full((len(time), old[3].shape[1]), np.nan)
     target[at_old : at_old + old[1]] = old[2][: old[1]]
@@ -134,6 +146,21 @@ def _merge(
     length = int(at_new + new[1])
     target[length:] = np.nan
     return time, length, target, covariates
+
+
+def _check_phase(stored: np.datetime64, given: np.datetime64, freq: Frequency) -> None:
+    """Rows half a step off would be laid over the wrong ones. Calendar steps were already held to
+    their grid by the audit."""
+    if freq.step is None:
+        return
+    if (given - stored) % freq.step.to_timedelta64() != np.timedelta64(0):
+        raise InputError(
+            Issue(
+                "timestamp",
+                f"{given} is not a step of the model's grid, which passes {stored}.",
+                "Send rows on the same steps as the training table.",
+            )
+        )
 
 
 def _padded(values: Floats, rows: int) -> Floats:

@@ -142,7 +142,12 @@ def _series(
                 _first(missing),
             )
         )
-    return codes.astype(np.int64), tuple(str(name) for name in names)
+    return codes.astype(np.int64), tuple(_name(name) for name in names)
+
+
+def _name(value: object) -> str:
+    """A whole number is named without the `.0` it gets beside missing or fractional values."""
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _numbers(values: pd.Series, field: str, issues: list[Issue]) -> Floats:

@@ -35,6 +35,10 @@ class PointForecaster(ABC):
     # then it has the parameters `training_method`, `training_options` and `training_ranks`.
     training_stage: ClassVar[Stage | None] = None
 
+    # Whether a block of time left out of the training windows stays unseen. Without that there are
+    # no honest forecasts of training windows.
+    learns_from_windows: ClassVar[bool] = True
+
     def __init__(self, **params: Any) -> None:
         self.params: dict[str, Any] = {**self.defaults(), **params}
 

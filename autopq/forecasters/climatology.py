@@ -41,6 +41,8 @@ class Climatology(PointForecaster):
     seen, in the same cell of any month."""
 
     name: ClassVar[str] = "climatology"
+    # Every row counts, also those between the windows.
+    learns_from_windows: ClassVar[bool] = False
 
     def fit(self, train: Windows, validation: Windows | None, context: FitContext) -> None:
         panel = train.panel

@@ -107,7 +107,9 @@ class FeatureBuilder:
         n, horizon = len(windows), windows.horizon
         x = np.empty((n, horizon, len(self.keep)), np.float32)
         offset = np.empty((n, horizon))
-        chunk = max(1, _CHUNK_ROWS // horizon)
+        # A window looks back on its longest span once and on its horizon column by column.
+        reach = max(Lookback.of(windows.panel.freq).spans, default=0)
+        chunk = max(1, _CHUNK_ROWS // max(horizon, reach // 8))
         for first in range(0, n, chunk):
             part = slice(first, first + chunk)
             columns, offset[part] = self._columns(windows.take(part))

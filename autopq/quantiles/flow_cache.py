@@ -30,6 +30,7 @@ class FlowCache:
 
     def __init__(self) -> None:
         self._flows: dict[str, TargetFlow] = {}
+        self.used: str | None = None  # key of the flow that was last asked for
 
     def __len__(self) -> int:
         """How many flows were trained."""
@@ -37,6 +38,7 @@ class FlowCache:
 
     def get(self, key: str, train: Callable[[], TargetFlow]) -> TargetFlow:
         """The flow stored under `key`, trained now if it is not there yet."""
+        self.used = key
         if key not in self._flows:
             self._flows[key] = train()
         return self._flows[key]

@@ -39,7 +39,8 @@ class Candidate:
     point: PointFit | None
     model: QuantileModel
     model_label: str
-    cost: Cost = field(default_factory=Cost)
+    own: Cost = field(default_factory=Cost)  # of work no other candidate can use
+    shared: dict[str, Cost] = field(default_factory=dict)  # of parts others may stand on as well
     validation: Scored | None = None
     test: Scored | None = None
     error: str | None = None
@@ -47,6 +48,11 @@ class Candidate:
     @property
     def name(self) -> str:
         return f"{self.point.label}+{self.model_label}" if self.point else self.model_label
+
+    @property
+    def cost(self) -> Cost:
+        """What this candidate alone would have taken."""
+        return sum(self.shared.values(), self.own)
 
     @property
     def reference(self) -> bool:
@@ -76,9 +82,10 @@ def fit_quantile_models(
 ) -> list[Candidate]:
     """A fitted candidate for every combination the effort asks for. `points` come best first."""
     flows = FlowCache()
+    trained: dict[str, Cost] = {}
     classes = [registry.load(name) for name in effort.quantile_models]
     return [
-        _fit(variant, point, splits, flows, context, bench)
+        _fit(variant, point, splits, flows, trained, context, bench)
         for variant in variants(classes, effort, config.training_methods)
         for point in _standing_on(registry.load(variant.name), points, effort)
     ]
@@ -103,6 +110,7 @@ def _fit(
     point: PointFit | None,
     splits: Splits,
     flows: FlowCache,
+    trained: dict[str, Cost],
     context: FitContext,
     bench: Workbench,
 ) -> Candidate:
@@ -115,16 +123,21 @@ def _fit(
         quantile_model=variant.name,
         training_method=model.training_method,
     ) as trial:
+        flows.used = None
         model.use(flows)
         out_of_fold = point.out_of_fold if point else None
         honest = point.validation if point else None
         model.fit(splits.train, out_of_fold, splits.validation, honest, context)
     candidate.error = trial.error
-    candidate.cost = trial.cost
+    if flows.used is None:
+        candidate.own = trial.cost
+    else:
+        # The first to need the flow trains it; who finds it trained would have had to as well.
+        candidate.shared[flows.used] = trained.setdefault(flows.used, trial.cost)
     if point is not None:
-        candidate.cost += point.cost
+        candidate.shared[point.label] = point.cost
         if model.needs_point == "out_of_fold":
-            candidate.cost += point.out_of_fold_cost
+            candidate.shared[f"{point.label}/folds"] = point.out_of_fold_cost
     bench.advance(1, f"fitted {candidate.name}")
     return candidate
 
@@ -164,7 +177,7 @@ def search_spreads(
             )
             trial.params["spread"] = model.spread
         candidate.error = trial.error
-        candidate.cost += trial.cost
+        candidate.own += trial.cost
         bench.advance(1, f"chose the spread of {candidate.name}")
 
 

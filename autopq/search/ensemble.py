@@ -33,16 +33,9 @@ class Ensemble:
 
     @property
     def cost(self) -> Cost:
-        """What its members take together; a forecaster that two share is counted once."""
-        total = Cost()
-        points = {id(c.point): c.point for c, _ in self.members if c.point is not None}
-        for candidate, _ in self.members:
-            total += candidate.cost
-        for point in points.values():
-            shared = sum(c.point is point for c, _ in self.members) - 1
-            for _ in range(shared):
-                total += Cost(-point.cost.seconds, -point.cost.energy_mj)
-        return total
+        """What its members take together; what several stand on is counted once."""
+        shared = {key: cost for c, _ in self.members for key, cost in c.shared.items()}
+        return sum([*(c.own for c, _ in self.members), *shared.values()], Cost())
 
 
 def select_ensemble(candidates: list[Candidate], splits: Splits) -> Ensemble | None:

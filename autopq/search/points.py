@@ -108,7 +108,13 @@ def fit_out_of_fold(
     bench: Workbench,
 ) -> None:
     """Give `point` forecasts of its training windows, each from a fit on the other blocks of
-    time with a horizon's gap purged around them. They stay None if one of the fits fails."""
+    time with a horizon's gap purged around them. They stay None if one of the fits fails, and for
+    a forecaster that would see the left-out blocks all the same.
+
+    The level and spread that series are scaled by come from all training rows.
+    """
+    if not point.forecaster.learns_from_windows:
+        return
     train, params = splits.train, point.variant.params
     forecasts = np.full((len(train), train.horizon), np.nan)
     for number, (kept, held) in enumerate(blocked_folds(train, effort.folds, train.horizon), 1):

@@ -238,3 +238,58 @@ def test_nothing_left_to_score_is_an_error_with_the_reason(table: pd.DataFrame) 
     flat = table[["timestamp"]].assign(load=np.nan)
     with pytest.raises(AutoPQError):
         AutoPQ(CONFIG.model_copy(update={"known_covariates": ()})).fit(flat)
+
+
+@pytest.fixture(scope="module")
+def naive() -> FittedModel:
+    stamps = pd.date_range("2024-01-01", periods=600, freq="h")
+    table = pd.DataFrame({"timestamp": stamps, "load": np.arange(600.0)})
+    config = TaskConfig(
+        target="load",
+        preset="fast",
+        forecasters=("seasonal_naive",),
+        quantile_models=("residual",),
+    )
+    return AutoPQ(config).fit(table).model
+
+
+class TestRowsThatDoNotFitTheModelsClock:
+    """New rows are laid over the stored ones step by step, or refused: never shifted."""
+
+    def rows(self, start: str) -> pd.DataFrame:
+        stamps = pd.date_range(start, periods=5, freq="h")
+        return pd.DataFrame({"timestamp": stamps, "load": np.ones(5)})
+
+    def test_an_offset_the_training_rows_lacked_is_refused(self, naive: FittedModel) -> None:
+        with pytest.raises(InputError, match="offset from UTC"):
+            naive.predict(self.rows("2024-01-26T00:00+01:00"))
+
+    @pytest.mark.parametrize("start", ["2024-01-20T00:30", "2024-01-25T22:30"])
+    def test_half_a_step_off_is_refused(self, naive: FittedModel, start: str) -> None:
+        with pytest.raises(InputError, match="not a step of the model's grid"):
+            naive.predict(self.rows(start))
+
+    def test_rows_of_another_century_stand_alone(self, naive: FittedModel) -> None:
+        forecast = naive.predict(self.rows("1924-01-01"))
+        assert str(forecast.timestamps[0, 0]).startswith("1924-01-01T05")
+
+
+@pytest.mark.parametrize("limit", [float("nan"), float("inf")])
+def test_a_limit_is_a_finite_number(limit: float) -> None:
+    with pytest.raises(ValueError, match="finite"):
+        TaskConfig(lower=limit)
+
+
+def test_candidates_on_one_flow_are_each_charged_its_training(table: pd.DataFrame) -> None:
+    config = CONFIG.model_copy(
+        update={
+            "forecasters": ("climatology",),
+            "quantile_models": ("cinn_published", "cinn_additive"),
+            "refit": False,
+        }
+    )
+    recorder = Recorder()
+    rows = {row.name: row for row in AutoPQ(config, observer=recorder).fit(table[:900]).leaderboard}
+    training = next(t for t in recorder.trials if t.name == "climatology+cinn_published").seconds
+    for name in ("climatology+cinn_published", "climatology+cinn_additive"):
+        assert rows[name].seconds > training
