@@ -16,15 +16,15 @@ from app.core.clock import now
 from app.core.errors import Problem, from_input_error
 from app.core.logs import configure_logs
 from app.core.schema import open_database
-from app.energy import ledger
 from app.engine.heartbeat import Heartbeat
 from app.forecasts import repository, service, transitions
+from app.forecasts.account import Account
 from app.forecasts.tables import ForecastRow
 from app.jobs.transitions import FenceLostError, worker_problem
 from app.models import repository as models
 from app.settings import Settings
 from autopq import FittedModel, Forecast
-from autopq.energy import EnergyMeter, EnergyRow, create_meter
+from autopq.energy import EnergyMeter, create_meter
 from autopq.errors import AutoPQError, InputError
 
 log = structlog.get_logger(__name__)
@@ -57,30 +57,37 @@ class PredictionWorker:
         self._database = open_database(settings.resolved_database_url)
         self._models = RecentModels(settings.cached_models)
         self._stop = threading.Event()
-        self._spent: list[EnergyRow] = []
+        self._account = Account(self._database)
 
     def run(self) -> None:
         signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
         settings = self._settings
-        with (
-            create_meter(settings.country_iso_code, self._spent.append) as meter,
-            Heartbeat(lambda: None, settings.heartbeat_seconds, fatal=FenceLostError),
-        ):
-            while not self._stop.is_set():
-                with self._database.read() as session:
-                    waiting = repository.any_queued(session)
-                if not (waiting and self._serve(meter)):
-                    self._stop.wait(settings.poll_seconds)
+        with create_meter(settings.country_iso_code, self._account.add) as meter:
+
+            def beat() -> None:
+                if self._account.is_open:
+                    meter.flush()
+                self._account.flush()
+
+            with Heartbeat(beat, settings.heartbeat_seconds, fatal=FenceLostError):
+                self._serve_all(meter)
+
+    def _serve_all(self, meter: EnergyMeter) -> None:
+        while not self._stop.is_set():
+            with self._database.read() as session:
+                waiting = repository.any_queued(session)
+            if not (waiting and self._serve(meter)):
+                self._stop.wait(self._settings.poll_seconds)
 
     def _serve(self, meter: EnergyMeter) -> bool:
         """Compute the next forecast; False when there was none after all."""
-        meter.flush()
-        self._spent.clear()  # the waiting before this forecast
+        meter.flush()  # the waiting before this forecast
         with self._database.write() as session:
             claimed = transitions.claim_next(session, now())
         if claimed is None:
             return False
         forecast_id, attempt = claimed
+        self._account.open(forecast_id, attempt)
         try:
             with meter.phase("predict"):
                 forecast = self._forecast(forecast_id)
@@ -93,6 +100,9 @@ class PredictionWorker:
         except Exception as error:
             log.exception("the forecast failed", forecast_id=forecast_id)
             problem = worker_problem(f"{type(error).__name__}: {error}")
+        meter.flush()
+        self._account.close()
+        self._account.flush()
         self._finish(forecast_id, attempt, problem)
         return True
 
@@ -110,14 +120,12 @@ class PredictionWorker:
     def _finish(self, forecast_id: str, attempt: int, problem: Problem | None) -> None:
         try:
             with self._database.write() as session:
-                ledger.append(session, self._spent, attempt=attempt, forecast_id=forecast_id)
                 if problem is None:
                     transitions.succeed(session, forecast_id, attempt, now())
                 else:
                     transitions.reject(session, forecast_id, attempt, problem, now())
         except FenceLostError:
             self._settings.storage.forecast(forecast_id, attempt).unlink(missing_ok=True)
-        self._spent.clear()
 
     def _sources(self, row: ForecastRow) -> list[TableSource | None]:
         kept = {service.HISTORY: row.history, service.FUTURE: row.future_covariates}

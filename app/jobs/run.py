@@ -11,6 +11,7 @@ what an ending means is the supervisor; this process only says what happened:
 
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -75,14 +76,26 @@ class Worker:
 
     def _metered_fit(self) -> FitResult:
         settings = self._settings
-        with create_meter(settings.country_iso_code, self._reporter.energy) as meter:
+        try:
+            with create_meter(settings.country_iso_code, self._reporter.energy) as meter:
 
-            def beat() -> None:
-                meter.flush()
+                def beat() -> None:
+                    meter.flush()
+                    self._reporter.flush()
+
+                with Heartbeat(beat, settings.heartbeat_seconds, fatal=FenceLostError):
+                    return self._fit(meter)
+        except BaseException:
+            self._report_the_last_interval()
+            raise
+
+    def _report_the_last_interval(self) -> None:
+        """What was gathered since the last beat; the reason to end is told by who calls."""
+        try:
+            with suppress(FenceLostError):
                 self._reporter.flush()
-
-            with Heartbeat(beat, settings.heartbeat_seconds, fatal=FenceLostError):
-                return self._fit(meter)
+        except Exception:
+            log.exception("the last interval could not be reported")
 
     def _fit(self, meter: EnergyMeter) -> FitResult:
         # Imported under the meter and the heartbeat: it takes seconds and is part of the job.
