@@ -25,6 +25,9 @@ class Settings(BaseSettings):
     max_json_bytes: int = Field(16 * 2**20, ge=1024, description="Largest JSON request body.")
     max_rows: int = Field(5_000_000, ge=1, description="Most rows a table may have.")
     max_cells: int = Field(50_000_000, ge=1, description="Most rows × columns a table may have.")
+    max_forecast_values: int = Field(
+        20_000_000, ge=1, description="Most paths × series × steps one forecast may hold."
+    )
     check_processes: int = Field(2, ge=1, description="Processes that read and check tables.")
     check_memory_bytes: int = Field(
         4 * 2**30, ge=2**29, description="Address space one of these processes may use."
@@ -33,6 +36,9 @@ class Settings(BaseSettings):
     max_concurrent_jobs: int = Field(1, ge=1, description="Jobs that run at the same time.")
     heartbeat_seconds: float = Field(
         1.0, gt=0, description="How often a worker writes progress and electricity."
+    )
+    silence_seconds: float = Field(
+        600.0, ge=1, description="Time without a heartbeat after which a worker counts as hung."
     )
     cancel_grace_seconds: float = Field(
         2.0, ge=0, description="Time a stopped worker has before it is killed."

@@ -50,7 +50,8 @@ class PredictionKeeper:
         self._end_running("interrupted", crashed=False)
 
     def stop(self) -> None:
-        """Stop the worker; a forecast it was at goes back into the queue."""
+        """Stop the worker; a forecast it was at goes back into the queue, unless another
+        supervisor took over and running forecasts are its worker's."""
         if self._handle is None:
             return
         self._processes.stop(self._handle, self._settings.cancel_grace_seconds)
@@ -58,7 +59,8 @@ class PredictionKeeper:
         while self._processes.ended(self._handle) is None and time.monotonic() < deadline:
             time.sleep(0.02)
         self._handle = None
-        self._end_running("interrupted", crashed=False)
+        if self._lease.held and self._lease.hold():
+            self._end_running("interrupted", crashed=False)
 
     def _end_running(self, reason: str, *, crashed: bool) -> None:
         with self._database.write() as session:

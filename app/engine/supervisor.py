@@ -14,6 +14,7 @@ from app.core.database import Database
 from app.engine.base import Engine
 from app.engine.lease import Lease
 from app.engine.predictions import PredictionKeeper
+from app.engine.silence import Silence
 from app.engine.sweep import sweep
 from app.jobs import repository, transitions
 from app.jobs.transitions import Ending
@@ -40,6 +41,8 @@ class Supervisor:
         self._lease = Lease(database, settings.lease_seconds)
         self._predictions = PredictionKeeper(settings, database, self._lease)
         self._handles: dict[Attempt, str] = {}
+        self._silence = Silence(settings.silence_seconds)
+        self._hung: set[Attempt] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
@@ -73,6 +76,7 @@ class Supervisor:
             return
         if not held:
             self._recover()
+        self._stop_hung()
         self._reap()
         self._cancel()
         self._start_queued()
@@ -90,11 +94,27 @@ class Supervisor:
         self._predictions.recover()
         sweep(self._storage, self._database)
 
+    def _stop_hung(self) -> None:
+        """A worker that is there but does not beat would hold its slot for ever."""
+        for attempt, handle in self._handles.items():
+            with self._database.read() as session:
+                row = repository.attempt(session, *attempt)
+            heartbeat = None if row is None else row.heartbeat_at
+            if attempt in self._hung or self._silence.is_too_long(attempt, heartbeat):
+                self._hung.add(attempt)
+                self._engine.stop(handle, self._settings.cancel_grace_seconds)
+
     def _reap(self) -> None:
         for attempt, handle in list(self._handles.items()):
             ended = self._engine.ended(handle)
             if ended is not None:
-                self._settle(attempt, "lost", ended.reason)
+                hung = attempt in self._hung
+                self._settle(attempt, "lost", self._hung_reason if hung else ended.reason)
+
+    @property
+    def _hung_reason(self) -> str:
+        seconds = self._settings.silence_seconds
+        return f"the worker process gave no sign of life for {seconds:g} seconds and was stopped"
 
     def _cancel(self) -> None:
         with self._database.read() as session:
@@ -135,6 +155,8 @@ class Supervisor:
             state = transitions.end_attempt(session, *attempt, ending, reason, now())
             has_model = models.is_made_by(session, *attempt)
         self._handles.pop(attempt, None)
+        self._silence.forget(attempt)
+        self._hung.discard(attempt)
         if has_model:
             self._storage.log(f"{attempt[0]}-{attempt[1]}").unlink(missing_ok=True)
         else:
@@ -158,4 +180,7 @@ class Supervisor:
                 self._lease.release()
         except Exception:
             log.exception("handing over failed; the next supervisor will clear up")
+        for attempt in self._handles:
+            self._silence.forget(attempt)
         self._handles.clear()
+        self._hung.clear()
