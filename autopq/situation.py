@@ -55,11 +55,12 @@ def stored_frame(stored: Panel, config: TaskConfig) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def check_request(model: Path, history: pd.DataFrame | None, future: pd.DataFrame | None) -> None:
-    """Whether a saved model can forecast from these rows; reads no model code.
+def check_request(model: Path, history: pd.DataFrame | None, future: pd.DataFrame | None) -> int:
+    """How many series a saved model would forecast from these rows; reads no model code.
 
     Raises InputError naming every column and row that has to be mended.
     """
     components, settings = artifact.load(model)
     config = TaskConfig.model_validate(settings["config"])
-    situation(config, panel_of(components["history"]), history, future)
+    _, asked_for = situation(config, panel_of(components["history"]), history, future)
+    return len(asked_for)

@@ -12,7 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+import structlog
+
 from app.checks.sources import TableSource
+from app.core.logs import configure_logs
 from app.core.plain import plain
 from autopq.data.audit import audit, inspect
 from autopq.data.limits import TableLimits
@@ -23,6 +26,8 @@ from autopq.task import TaskConfig
 Document = dict[str, Any]
 
 READY = "ready"
+
+log = structlog.get_logger(__name__)
 
 
 def inspection(request: Document, limits: TableLimits) -> Document:
@@ -42,8 +47,7 @@ def check_forecast(request: Document, limits: TableLimits) -> Document:
         TableSource.from_dict(request[role]).read(limits) if request[role] else None
         for role in ("history", "future")
     )
-    check_request(Path(request["model"]), history, future)
-    return {}
+    return {"series": check_request(Path(request["model"]), history, future)}
 
 
 TASKS: dict[str, Callable[[Document, TableLimits], Document]] = {
@@ -54,6 +58,7 @@ TASKS: dict[str, Callable[[Document, TableLimits], Document]] = {
 
 
 def answer(request: Document) -> Document:
+    """`result`, or `issues` of the table, or `failed` for a fault of ours, which the log tells."""
     limits = TableLimits(**request["limits"])
     try:
         return {"result": TASKS[request["task"]](request, limits)}
@@ -67,6 +72,9 @@ def answer(request: Document) -> Document:
                 "Split it, or leave out columns that are not needed.",
             ),
         )
+    except Exception as error:
+        log.exception("a table check failed", task=request["task"])
+        return {"failed": type(error).__name__}
     return {
         "issues": [
             {"field": i.field, "message": i.message, "mend": i.mend, "row": i.row} for i in issues
@@ -85,6 +93,7 @@ def main() -> None:
     # Whatever a library prints must not end up between the answers.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    configure_logs()
     _write(answers, READY)
     for line in sys.stdin:
         _write(answers, json.dumps(plain(answer(json.loads(line)))))

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import structlog
 
-from app.core.errors import InvalidRequestError, UnavailableError, invalid
+from app.core.errors import AppError, InvalidRequestError, UnavailableError, invalid
 from app.settings import Settings
 from autopq.errors import InputError, Issue
 
@@ -21,7 +21,8 @@ log = structlog.get_logger(__name__)
 class CheckPool:
     """Runs checks in child processes with a memory limit.
 
-    A child that dies or takes too long costs its own request a 422 and nobody else anything.
+    A child that dies or takes too long costs its own request a 422 and nobody else anything; an
+    error that is not the table's fault is a 500.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -45,6 +46,11 @@ class CheckPool:
             raise _unreadable()
         if "issues" in answer:
             raise InputError([Issue(**issue) for issue in answer["issues"]])
+        if "failed" in answer:
+            raise AppError(
+                f"Checking the table failed inside the service ({answer['failed']}); "
+                "its log says where."
+            )
         return cast("dict[str, Any]", answer["result"])
 
     def close(self) -> None:

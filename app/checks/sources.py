@@ -23,7 +23,8 @@ class TableSource:
     def read(self, limits: TableLimits) -> pd.DataFrame:
         """Raises InputError when the content is not a usable table of that kind."""
         if self.media_type == INLINE_MEDIA_TYPE:
-            return from_columns(json.loads(self.path.read_text(encoding="utf-8")))
+            columns = json.loads(self.path.read_text(encoding="utf-8"))
+            return from_columns(columns, limits=limits)
         return read_table(self.path, media_type=cast(MediaType, self.media_type), limits=limits)
 
     def as_dict(self) -> dict[str, str]:

@@ -9,20 +9,22 @@ from app.core import ids
 from app.core.clock import now
 from app.core.context import AppContext
 from app.core.database import ReadSession
-from app.core.errors import ConflictError, Problem
+from app.core.errors import ConflictError, Problem, invalid
 from app.core.storage import Storage
 from app.datasets import repository as datasets
 from app.forecasts import repository
 from app.forecasts.schemas import ForecastCreate, TableReference
 from app.forecasts.tables import ForecastRow
 from app.models import repository as models
+from app.settings import Settings
 from autopq.forecast import Forecast
 
 HISTORY, FUTURE = "history", "future"
 
 
 def create(context: AppContext, model_id: str, request: ForecastCreate) -> ForecastRow:
-    """Check the rows against the model and queue the forecast. Raises NotFoundError, InputError."""
+    """Check the rows against the model and queue the forecast. Raises NotFoundError, InputError
+    and InvalidRequestError."""
     forecast_id = ids.new("fc")
     try:
         return _create(context, forecast_id, model_id, request)
@@ -55,14 +57,31 @@ def _create(
         "history": source_of(storage, forecast_id, HISTORY, history),
         "future": source_of(storage, forecast_id, FUTURE, future),
     }
-    context.checks.run(
+    checked = context.checks.run(
         "forecast",
         model=str(storage.attempt_model(model.job_id, model.attempt)),
         **{name: source and source.as_dict() for name, source in sources.items()},
     )
+    _check_size(request.paths, checked["series"], model.config["horizon"], context.settings)
     with context.database.write() as session:
         repository.add(session, row)
     return row
+
+
+def _check_size(paths: int, series: int, horizon: int, settings: Settings) -> None:
+    """All paths are drawn, kept and sent as one piece."""
+    limit = settings.max_forecast_values
+    values = paths * series * horizon
+    if values > limit:
+        most = limit // (series * horizon)
+        raise invalid(
+            "paths",
+            f"{paths} paths × {series} series × {horizon} steps are {values} values; "
+            f"the limit is {limit}.",
+            f"Ask for at most {most} paths, or send the history of fewer series."
+            if most
+            else "Send the history of fewer series.",
+        )
 
 
 def _keep(
