@@ -118,7 +118,8 @@ def from_input_error(error: InputError) -> InvalidRequestError:
 
 def body_of(problem: Problem) -> bytes:
     """The problem as JSON; absent members are left out."""
-    return json.dumps(problem.model_dump(exclude_none=True), ensure_ascii=False).encode()
+    # Escaped, because what a problem quotes from a request need not be encodable otherwise.
+    return json.dumps(problem.model_dump(exclude_none=True)).encode()
 
 
 def documented(*errors: type[AppError]) -> dict[int | str, dict[str, Any]]:

@@ -104,8 +104,8 @@ async def _receive_form(body: AsyncIterator[bytes], boundary: bytes | None, sink
     if not boundary:
         raise _broken_form("the form has no boundary.")
     form = _FileField(sink)
-    parser = MultipartParser(boundary, form.callbacks())
     try:
+        parser = MultipartParser(boundary, form.callbacks())
         async for data in body:
             parser.write(data)
             await sink.drain()

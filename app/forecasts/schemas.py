@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from app.core.bodies import RequestBody
 from app.core.errors import Problem
 from app.energy.schemas import Figures
 from app.forecasts.states import ForecastState
@@ -31,11 +32,10 @@ class TableReference(BaseModel):
         return self
 
 
-class ForecastCreate(BaseModel):
+class ForecastCreate(RequestBody):
     """What to forecast from. Without a history the end of the training data is the present."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {

@@ -15,6 +15,7 @@ from app.core.pagination import Cursor, Limit, Page, decode_cursor, encode_curso
 from app.jobs import repository, service
 from app.jobs.schemas import Job, JobAudit, JobCreate, Leaderboard, Trial
 from app.jobs.states import TERMINAL, JobState
+from app.jobs.tables import MAX_ROW_ID
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -98,7 +99,7 @@ def list_trials(
 ) -> Page[Trial]:
     """Finished trials of all attempts, in the order of finishing."""
     after = decode_cursor(cursor)
-    if after is not None and not after.isdigit():
+    if after is not None and not (after.isdigit() and int(after) <= MAX_ROW_ID):
         raise invalid("cursor", "this is no cursor of trials.", "Use `next_cursor` as it came.")
     with context.database.read() as session:
         repository.get(session, job_id)

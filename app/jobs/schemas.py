@@ -5,17 +5,17 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.core.bodies import RequestBody
 from app.core.errors import Problem
 from app.jobs.states import JobState
 from autopq.observer import Phase
 from autopq.task import TaskConfig
 
 
-class JobCreate(BaseModel):
+class JobCreate(RequestBody):
     """What to forecast, from which dataset."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={
             "examples": [
                 {

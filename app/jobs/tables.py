@@ -17,6 +17,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.core.database import Base
 from app.jobs.states import ATTEMPT_STATES, JOB_STATES, MAX_CRASHES, one_of
 
+MAX_ROW_ID = 2**63 - 1  # of the tables numbered by the database
+
 
 class JobRow(Base):
     """A job. `attempt` only ever grows and fences writes; `crashes` counts attempts that ended by

@@ -1,5 +1,6 @@
 """Input that cannot be used: a 4xx problem that names field, row and mend, and nothing left."""
 
+import base64
 import contextlib
 import io
 import os
@@ -117,6 +118,20 @@ class TestConfig:
         body = {"dataset_id": "ds_nothing", "config": service.config}
         problem_of(service.http.post("/v1/jobs", json=body), 404)
 
+    @pytest.mark.parametrize(
+        ("body", "field"),
+        [
+            (r'{"dataset_id": "\ud800"}', "dataset_id"),
+            (r'{"dataset_id": "x", "config": {"target": "a\udfff"}}', "config.target"),
+            (r'{"dataset_id": "x", "config": {"known_covariates": ["\ud800"]}}', "config.known"),
+            (r'{"dataset_id": "x", "\ud800": 1}', "body"),
+        ],
+    )
+    def test_half_a_surrogate_pair(self, service: Any, body: str, field: str) -> None:
+        headers = {"Content-Type": "application/json"}
+        problem = problem_of(service.http.post("/v1/jobs", content=body, headers=headers))
+        assert problem["errors"][0]["field"].startswith(field)
+
     @pytest.mark.parametrize("body", [b"{", b"[]", b"null", b'{"dataset_id": 1}', b"\xff\xfe"])
     def test_malformed_body(self, service: Any, body: bytes) -> None:
         headers = {"Content-Type": "application/json"}
@@ -141,6 +156,13 @@ class TestForecastRequests:
     ) -> None:
         url = f"/v1/models/{finished_job['model_id']}/forecasts"
         problem_of(service.http.post(url, json={"history": reference}))
+
+    def test_half_a_surrogate_pair_in_a_column(self, service: Any, finished_job: Document) -> None:
+        url = f"/v1/models/{finished_job['model_id']}/forecasts"
+        body = r'{"history": {"columns": {"timestamp": ["2024-01-01"], "load": ["\ud800"]}}}'
+        headers = {"Content-Type": "application/json"}
+        problem = problem_of(service.http.post(url, content=body, headers=headers))
+        assert problem["errors"][0]["field"] == "history.columns.load"
 
     @pytest.mark.parametrize(
         "levels", ["", ",", "0", "1", "1.5", "-0.1", "nan", "half", ",".join(["0.5"] * 10_000)]
@@ -199,6 +221,11 @@ class TestUploads:
 
     def test_form_without_a_file(self, service: Any) -> None:
         problem_of(service.http.post("/v1/datasets", files={"other": ("a.csv", b"a\n1\n")}))
+
+    @pytest.mark.parametrize("boundary", ["", "x" * 300])
+    def test_form_with_an_unusable_boundary(self, service: Any, boundary: str) -> None:
+        headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+        problem_of(service.http.post("/v1/datasets", content=b"--x", headers=headers))
 
     def test_parquet_bomb(self, service: Any) -> None:
         """A small file of very many rows: refused, and the API's own memory stays flat."""
@@ -260,6 +287,22 @@ class TestLimits:
         assert not os.listdir(service.data_dir / "incoming")
         assert len(service.http.get("/v1/datasets").json()["items"]) == 1
 
+    def test_tables_and_forecasts_above_their_limits(
+        self, make_service: Any, table: pd.DataFrame
+    ) -> None:
+        service = make_service(max_rows=len(table), max_forecast_values=1000)
+        job = service.finish(service.submit(service.upload(table))["id"])
+        assert job["state"] == "succeeded", job
+        url = f"/v1/models/{job['model_id']}/forecasts"
+        problem = problem_of(service.http.post(url, json={"paths": 42}))
+        assert problem["errors"][0]["field"] == "paths"
+        assert "at most 41 paths" in problem["errors"][0]["mend"]
+        assert service.forecast(job["model_id"], paths=41)["state"] == "succeeded"
+
+        long = {"columns": {"load": [1.0] * (len(table) + 1)}}
+        problem = problem_of(service.http.post(url, json={"paths": 1, "history": long}))
+        assert f"the limit is {len(table)}" in problem["detail"]
+
     def test_json_body_above_the_limit(self, make_service: Any) -> None:
         service = make_service(max_json_bytes=2048, supervise=False, ready=False)
         body = {"dataset_id": "x" * 4096}
@@ -288,6 +331,12 @@ class TestUnknownThings:
 
     def test_method_not_allowed(self, service: Any) -> None:
         problem_of(service.http.delete("/v1/jobs"), 405)
+
+    @pytest.mark.parametrize("last", ["x", "-1", str(2**63), "9" * 100])
+    def test_cursor_of_no_trial(self, service: Any, finished_job: Document, last: str) -> None:
+        cursor = base64.urlsafe_b64encode(last.encode()).decode().rstrip("=")
+        url = finished_job["links"]["trials"]
+        problem_of(service.http.get(url, params={"cursor": cursor}))
 
     @pytest.mark.parametrize("query", ["cursor=%%%", "limit=0", "limit=101", "state=asleep"])
     def test_list_parameters(self, service: Any, query: str) -> None:
