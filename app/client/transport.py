@@ -12,8 +12,10 @@ from app.client.errors import ProblemError, UnreachableError, problem_of
 TRIES = 4
 FIRST_PAUSE_SECONDS = 0.2
 JSON = "application/json"
-# Reading and checking a large upload takes the service a while.
 _TIMEOUT = httpx.Timeout(150.0, connect=5.0)
+# Sent once, so given up late: a table waits for its turn to be checked, and the service itself
+# ends a check that takes longer than its `check_seconds`.
+_POST_TIMEOUT = httpx.Timeout(1800.0, connect=5.0)
 
 
 class Transport:
@@ -65,7 +67,9 @@ class Transport:
         if content_type is not None:
             headers["Content-Type"] = content_type
         try:
-            response = self._http.post(path, json=json, content=content, headers=headers)
+            response = self._http.post(
+                path, json=json, content=content, headers=headers, timeout=_POST_TIMEOUT
+            )
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise self._unreachable(error) from error
         return _accepted(response)
