@@ -78,9 +78,9 @@ def serve(
 ) -> None:
     """Start the service. Settings not given here come from AUTOPQ_* variables."""
     from app.__main__ import serve as run_service
-    from app.settings import Settings
+    from app.__main__ import settings_or_exit
 
-    run_service(Settings.model_validate(_given(host=host, port=port, data_dir=data_dir)))
+    run_service(settings_or_exit(**_given(host=host, port=port, data_dir=data_dir)))
 
 
 @app.command()
@@ -98,6 +98,9 @@ def submit(
     item_id: Annotated[str | None, typer.Option(help="Series column, if not recognised.")] = None,
     freq: Annotated[str | None, typer.Option(help="Step such as h or 15min.")] = None,
     timezone: Annotated[str | None, typer.Option(help="Zone such as Europe/Berlin.")] = None,
+    holidays: Annotated[
+        str | None, typer.Option(help="Public holidays that matter, such as DE or DE-BW.")
+    ] = None,
     lower: Annotated[float | None, typer.Option(help="Lowest possible value.")] = None,
     upper: Annotated[float | None, typer.Option(help="Highest possible value.")] = None,
     preset: Annotated[Preset | None, typer.Option(help="How hard to try.")] = None,
@@ -115,6 +118,12 @@ def submit(
             f"{', '.join(STAGES)}. Repeat for another stage.",
         ),
     ] = None,
+    test_fraction: Annotated[
+        float | None, typer.Option(help="Last part of each series that scores are reported on.")
+    ] = None,
+    refit: Annotated[
+        bool | None, typer.Option(help="Fit the winner again on all rows; done by default.")
+    ] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same result.")] = None,
     wait: Annotated[bool, typer.Option(help="Follow the job to its end.")] = True,
     url: Url = DEFAULT_URL,
@@ -129,12 +138,15 @@ def submit(
         item_id=item_id,
         freq=freq,
         timezone=timezone,
+        holidays=holidays,
         lower=lower,
         upper=upper,
         preset=preset,
         forecasters=_split(forecasters),
         quantile_models=_split(quantile_models),
         training_methods=_by_stage(training_method),
+        test_fraction=test_fraction,
+        refit=refit,
         seed=seed,
     )
     with _connected(url) as client:

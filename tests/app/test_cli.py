@@ -245,3 +245,25 @@ class TestRefusals:
         assert done.exit_code == code
         assert message in done.stderr
         assert done.stdout == ""
+
+
+def test_setting_that_cannot_be_used_is_named() -> None:
+    runner = CliRunner(env={"AUTOPQ_MAX_ROWS": "many"})
+    result = runner.invoke(app, ["serve", "--port", "70000"])
+    assert result.exit_code == 2
+    assert "AUTOPQ_MAX_ROWS" in result.output
+    assert "AUTOPQ_PORT" in result.output
+
+
+def test_every_choice_of_a_task_reaches_the_job(
+    run: Run, service: Any, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    file = tmp_path / "load.csv"
+    table.to_csv(file, index=False)
+    options = ["--holidays", "DE-BW", "--test-fraction", 0.1, "--no-refit", "--no-wait"]
+    result = run("submit", file, "--target", "load", "--preset", "fast", *options, "--json")
+    assert result.exit_code == 0, result.output
+    job = json.loads(result.stdout)
+    service.http.post(job["links"]["cancel"])
+    config = job["config"]
+    assert (config["holidays"], config["test_fraction"], config["refit"]) == ("DE-BW", 0.1, False)
