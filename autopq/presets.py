@@ -25,7 +25,7 @@ class Effort:
     train_windows: int
     validation_windows: int
     test_windows: int
-    score_paths: int  # sample paths behind a scored quantile
+    score_paths: int  # sample paths a window while a spread is searched
     spread_trials: int
     # Quantile models beyond the reference are tried on the best point forecasters only; those
     # that need out-of-fold points refit them `folds` times.
