@@ -1,12 +1,13 @@
-"""Scores of quantile forecasts and of sample paths.
+"""Scores of quantile forecasts; those of sample paths are in `path_scores`.
 
 Shapes: y [n, H] targets, NaN where missing; quantiles [n, H, Q] at ascending levels [Q]. Pinball
-loss, CRPS, energy score and interval score are proper: no forecaster gains by claiming another
-distribution than the one it believes in (Gneiting and Raftery 2007).
+loss, CRPS, its peak-weighted form and interval score are proper: no forecaster gains by claiming
+another distribution than the one it believes in (Gneiting and Raftery 2007).
 """
 
 import numpy as np
 
+from autopq.evaluation.calibration import calibration_error
 from autopq.evaluation.grid import PERCENT_LEVELS, Floats, interpolate, monotone
 
 
@@ -34,6 +35,48 @@ def quantile_crps(y: Floats, quantiles: Floats, levels: Floats) -> float:
     return 2 * _mean_loss(y[known], quantiles[known], levels, cell_widths(levels))
 
 
+def pinball_by_level(y: Floats, quantiles: Floats, levels: Floats) -> Floats:
+    """[Q] mean pinball loss of each quantile over all known targets."""
+    known = np.isfinite(y)
+    return _losses(y[known], quantiles[known], levels)
+
+
+def weighted_quantile_loss(y: Floats, quantiles: Floats, levels: Floats) -> float:
+    """Twice the summed pinball loss over the summed absolute target, meaned over the levels: free
+    of units, so that series may be compared (Salinas et al. 2020). NaN when every target is 0."""
+    known = np.isfinite(y)
+    size = float(np.abs(y[known]).mean())
+    if size == 0:
+        return float("nan")
+    return 2 * float(_losses(y[known], quantiles[known], levels).mean()) / size
+
+
+def peak_weighted_crps(
+    y: Floats, quantiles: Floats, levels: Floats, threshold: Floats | float
+) -> float:
+    """CRPS that counts only what lies above `threshold` (a number, or [n] one a window).
+
+    The threshold-weighted CRPS of Gneiting and Ranjan 2011: other than a mean over the windows
+    whose target turned out high, it stays proper. Both sides are censored at the threshold.
+    """
+    low = np.broadcast_to(np.reshape(threshold, (-1, 1)), y.shape)
+    return quantile_crps(np.maximum(y, low), np.maximum(quantiles, low[..., None]), levels)
+
+
+def ensemble_crps_of_quantiles(y: Floats, quantiles: Floats) -> float:
+    """CRPS as the published AutoPQ computes it: quantiles taken for equally likely members.
+
+    Not proper: on levels that are denser in the tails it rewards too narrow forecasts. It is here
+    so that published figures can be compared with, never to choose by.
+    """
+    known = np.isfinite(y)
+    found = quantiles[known]
+    count = found.shape[-1]
+    sign = 2 * np.arange(count) - (count - 1)
+    spread = np.sort(found, axis=-1) @ sign / count**2
+    return float((np.abs(found - y[known][:, None]).mean(axis=-1) - spread).mean())
+
+
 def cell_widths(levels: Floats) -> Floats:
     """[Q] share of (0, 1) nearest to each level; sums to 1."""
     borders = np.concatenate([[0.0], (levels[1:] + levels[:-1]) / 2, [1.0]])
@@ -51,22 +94,6 @@ def sample_crps(y: Floats, samples: Floats) -> float:
     return float(np.nanmean(distance - spread))
 
 
-def energy_score(y: Floats, samples: Floats) -> float:
-    """Fair energy score of sample paths [n, S, H] over whole windows: it also judges the
-    dependence between steps. Windows with a missing target are left out."""
-    count = samples.shape[1]
-    scores = []
-    for truth, paths in zip(y, samples, strict=True):
-        if not np.isfinite(truth).all():
-            continue
-        square = (paths**2).sum(axis=1)
-        between = np.maximum(square[:, None] + square[None, :] - 2 * paths @ paths.T, 0.0)
-        np.fill_diagonal(between, 0.0)
-        spread = np.sqrt(between).sum() / (count * (count - 1))
-        scores.append(np.linalg.norm(paths - truth, axis=1).mean() - spread / 2)
-    return float(np.mean(scores)) if scores else float("nan")
-
-
 def coverage(y: Floats, quantiles: Floats, levels: Floats, nominal: float) -> float:
     """Share of known targets inside the central interval of the nominal probability."""
     known = np.isfinite(y)
@@ -80,32 +107,6 @@ def interval_score(y: Floats, quantiles: Floats, levels: Floats, nominal: float)
     lower, upper = _interval(quantiles[known], levels, nominal)
     miss = np.maximum(lower - y[known], 0) + np.maximum(y[known] - upper, 0)
     return float((upper - lower + 2 / (1 - nominal) * miss).mean())
-
-
-def calibration_error(y: Floats, quantiles: Floats, levels: Floats) -> float:
-    """Mean over levels of |P(y below the quantile) - level|, in [0, 1].
-
-    Where several quantiles coincide with the target (solar power at night) the probability
-    integral transform is uniform over their levels; its expectation is taken, so a right forecast
-    of an atom scores zero and no random number is needed.
-    """
-    known = np.isfinite(y)
-    targets, ordered = y[known], monotone(quantiles[known])
-    padded = np.concatenate([[0.0], levels, [1.0]])
-    below = (ordered < targets[:, None]).sum(axis=1)
-    not_above = (ordered <= targets[:, None]).sum(axis=1)
-    atom = not_above > below
-    low = np.where(atom & (below > 0), padded[np.minimum(below + 1, len(levels))], padded[below])
-    high = np.where(atom & (not_above < len(levels)), padded[not_above], padded[below + 1])
-    high = np.where(atom & (not_above == len(levels)), 1.0, high)
-    width = high - low
-    errors = []
-    for level in levels:
-        inside = np.clip((level - low) / np.where(width > 0, width, 1.0), 0.0, 1.0)
-        # A lone quantile met exactly is no atom: the transform is its level.
-        reached = np.where(width > 0, inside, level >= low)
-        errors.append(abs(float(reached.mean()) - float(level)))
-    return float(np.mean(errors))
 
 
 def crossing_share(quantiles: Floats) -> float:
@@ -137,6 +138,7 @@ def evaluate(
     scores = {
         "mean_pinball": mean_pinball(targets, found, levels),
         "crps": quantile_crps(targets, found, levels),
+        "weighted_quantile_loss": _percents_weighted(targets, found, levels),
         "mae": float(np.abs(targets - median).mean()),
         "rmse": float(np.sqrt(((targets - mean) ** 2).mean())),
         "bias": float((median - targets).mean()),
@@ -155,14 +157,20 @@ def evaluate(
     return scores
 
 
+def _percents_weighted(y: Floats, quantiles: Floats, levels: Floats) -> float:
+    return weighted_quantile_loss(y, _at_percents(quantiles, levels), PERCENT_LEVELS)
+
+
 def _mean_loss(
     y: Floats, quantiles: Floats, levels: Floats, weights: Floats | None = None
 ) -> float:
-    # Level by level: the full array of losses would be the largest of the whole evaluation.
-    losses = np.array(
-        [pinball(y, quantiles[:, [k]], levels[[k]]).mean() for k in range(len(levels))]
-    )
+    losses = _losses(y, quantiles, levels)
     return float(losses.mean() if weights is None else losses @ weights)
+
+
+def _losses(y: Floats, quantiles: Floats, levels: Floats) -> Floats:
+    # Level by level: the full array of losses would be the largest of the whole evaluation.
+    return np.array([pinball(y, quantiles[:, [k]], levels[[k]]).mean() for k in range(len(levels))])
 
 
 def _at_percents(quantiles: Floats, levels: Floats) -> Floats:

@@ -7,18 +7,20 @@ import pytest
 
 from autopq.evaluation.grid import DENSE_LEVELS, PERCENT_LEVELS, normal_score
 from autopq.evaluation.scores import (
-    calibration_error,
     cell_widths,
     coverage,
     crossing_share,
-    energy_score,
+    ensemble_crps_of_quantiles,
     evaluate,
     interval_score,
     mase,
     mean_pinball,
+    peak_weighted_crps,
     pinball,
+    pinball_by_level,
     quantile_crps,
     sample_crps,
+    weighted_quantile_loss,
 )
 
 PUBLISHED_LEVELS = (
@@ -93,6 +95,60 @@ def test_mean_pinball_is_the_same_from_any_grid_that_holds_the_percents(normal_t
     assert sparse == pytest.approx(percents, rel=1e-9)
 
 
+def test_pinball_over_the_published_levels_of_the_truth(normal_targets):
+    quantiles = normal_quantiles(normal_targets.shape, PUBLISHED_LEVELS)
+    losses = pinball_by_level(normal_targets, quantiles, PUBLISHED_LEVELS)
+    assert 2 * losses.mean() == pytest.approx(0.486, abs=0.005)
+    # Expected pinball loss of the true quantile of a normal: its density there.
+    density = np.exp(-(normal_score(PUBLISHED_LEVELS) ** 2) / 2) / math.sqrt(2 * math.pi)
+    assert losses == pytest.approx(density, abs=0.005)
+    order = np.random.default_rng(5).permutation(len(PUBLISHED_LEVELS))
+    shuffled = pinball_by_level(normal_targets, quantiles[..., order], PUBLISHED_LEVELS[order])
+    assert shuffled.mean() == pytest.approx(losses.mean(), rel=1e-12)
+
+
+def test_the_published_crps_rewards_too_narrow_forecasts():
+    y = normal_score((np.arange(20_000) + 0.5) / 20_000)[:, None]
+
+    def score(spread):
+        return ensemble_crps_of_quantiles(y, normal_quantiles(y.shape, PUBLISHED_LEVELS, spread))
+
+    assert score(1.0) == pytest.approx(0.576, abs=0.002)
+    spreads = np.arange(0.7, 1.05, 0.01)
+    best = spreads[np.argmin([score(spread) for spread in spreads])]
+    assert best == pytest.approx(0.776, abs=0.02)
+
+
+def test_weighted_quantile_loss_has_no_unit(normal_targets):
+    y = normal_targets + 5
+    quantiles = normal_quantiles(y.shape, PERCENT_LEVELS) + 5
+    loss = weighted_quantile_loss(y, quantiles, PERCENT_LEVELS)
+    expected = 2 * mean_pinball(y, quantiles, PERCENT_LEVELS) / np.abs(y).mean()
+    assert loss == pytest.approx(expected)
+    assert weighted_quantile_loss(1000 * y, 1000 * quantiles, PERCENT_LEVELS) == pytest.approx(loss)
+    assert math.isnan(weighted_quantile_loss(0 * y, quantiles, PERCENT_LEVELS))
+
+
+def test_peak_weighted_crps_counts_nothing_below_the_threshold_and_stays_proper(normal_targets):
+    y, shape = normal_targets, normal_targets.shape
+    right = normal_quantiles(shape, DENSE_LEVELS)
+    assert peak_weighted_crps(y, right, DENSE_LEVELS, -50.0) == pytest.approx(
+        quantile_crps(y, right, DENSE_LEVELS)
+    )
+    assert peak_weighted_crps(y, right, DENSE_LEVELS, 50.0) == 0.0
+    # Forecasts that differ below the threshold alone are the same to it.
+    low = np.where(right < 0.5, right - 3, right)
+    per_window = np.full(len(y), 1.0)
+    assert peak_weighted_crps(y, low, DENSE_LEVELS, per_window) == pytest.approx(
+        peak_weighted_crps(y, right, DENSE_LEVELS, per_window)
+    )
+    at = {
+        spread: peak_weighted_crps(y, spread * right, DENSE_LEVELS, 1.0)
+        for spread in np.arange(0.8, 1.25, 0.05)
+    }
+    assert min(at, key=at.get) == pytest.approx(1.0, abs=0.051)
+
+
 def test_coverage_and_interval_score_of_the_truth(normal_targets):
     quantiles = normal_quantiles(normal_targets.shape, DENSE_LEVELS)
     assert coverage(normal_targets, quantiles, DENSE_LEVELS, 0.9) == pytest.approx(0.9, abs=0.01)
@@ -109,33 +165,9 @@ def test_interval_score_adds_the_miss_in_units_of_the_tail():
     assert interval_score(y, np.array([[[0.0, 10.0]]]), levels, 0.9) == pytest.approx(10 + 20 * 2)
 
 
-def test_calibration_error_tells_right_from_too_narrow(normal_targets):
-    quantiles = normal_quantiles(normal_targets.shape, DENSE_LEVELS)
-    assert calibration_error(normal_targets, quantiles, DENSE_LEVELS) < 0.01
-    assert calibration_error(normal_targets, quantiles * 0.5, DENSE_LEVELS) > 0.05
-    assert calibration_error(normal_targets + 1, quantiles, DENSE_LEVELS) > 0.15
-
-
-@pytest.mark.parametrize("side", [1.0, -1.0])
-def test_calibration_error_of_a_right_forecast_with_an_atom_is_small(normal_targets, side):
-    y = side * np.maximum(normal_targets, 0.0)
-    quantiles = np.sort(side * np.maximum(normal_quantiles(y.shape, DENSE_LEVELS), 0.0), axis=-1)
-    assert calibration_error(y, quantiles, DENSE_LEVELS) < 0.01
-
-
 def test_crossing_share_counts_steps_not_levels():
     quantiles = np.array([[[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]]])
     assert crossing_share(quantiles) == 0.5
-
-
-def test_energy_score_sees_dependence_between_steps():
-    rng = np.random.default_rng(3)
-    common = rng.normal(size=(200, 1)) + 0.1 * rng.normal(size=(200, 8))
-    dependent = rng.normal(size=(200, 100, 1)) + 0.1 * rng.normal(size=(200, 100, 8))
-    independent = math.sqrt(1.01) * rng.normal(size=(200, 100, 8))
-    assert energy_score(common, dependent) < 0.97 * energy_score(common, independent)
-    alone = energy_score(common[:, :1], independent[:, :, :1])
-    assert alone == pytest.approx(sample_crps(common[:, :1], independent[:, :, :1]), rel=1e-9)
 
 
 def test_mase_divides_each_window_by_its_series_own_error():
