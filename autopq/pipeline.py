@@ -100,7 +100,7 @@ class AutoPQ:
             bench.advance(1, f"{rows[0].name} is best on validation")
         if self.config.refit:
             with bench.phase("refit"):
-                refit(chosen, panel, splits, self._effort, self._context, bench)
+                refit(chosen, panel, splits, self.config, self._effort, self._context, bench)
                 bench.advance(1, "refitted on all rows")
         kept = tail(panel, history_rows(panel, self.config.horizon))
         return FitResult(FittedModel(self.config, members(chosen), kept), rows, report)

@@ -10,6 +10,8 @@ Preset = Literal["fast", "default"]
 # Six digits name a level in tables and addresses; finer ones could not be told apart.
 Level = Annotated[float, Field(ge=1e-6, le=1 - 1e-6)]
 
+ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
 MAX_LEVELS = 999
 DEFAULT_LEVELS = (0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99)
 
@@ -29,6 +31,13 @@ class TaskConfig(BaseModel):
     )
     known_covariates: tuple[str, ...] = Field(
         (), description="Columns known for the future as well, such as weather forecasts."
+    )
+    issue_times: tuple[ClockTime, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Local clock times at which forecasts are issued, such as `00:00`: the first "
+        "step not yet known is then at that time. Models are chosen and scored on forecasts "
+        "issued at these times alone; all times when not given.",
     )
     freq: str | None = Field(None, description="Step such as `h` or `15min`; inferred by default.")
     timezone: str | None = Field(
@@ -74,6 +83,11 @@ class TaskConfig(BaseModel):
     @classmethod
     def _ascending(cls, levels: tuple[float, ...]) -> tuple[float, ...]:
         return tuple(sorted(set(levels)))
+
+    @field_validator("issue_times")
+    @classmethod
+    def _in_order(cls, times: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if times is None else tuple(sorted(set(times)))
 
     @model_validator(mode="after")
     def _consistent(self) -> "TaskConfig":

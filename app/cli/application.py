@@ -101,6 +101,10 @@ def submit(
     holidays: Annotated[
         str | None, typer.Option(help="Public holidays that matter, such as DE or DE-BW.")
     ] = None,
+    issue_times: Annotated[
+        list[str] | None,
+        typer.Option(help="Local times at which forecasts are issued, such as 00:00,12:00."),
+    ] = None,
     lower: Annotated[float | None, typer.Option(help="Lowest possible value.")] = None,
     upper: Annotated[float | None, typer.Option(help="Highest possible value.")] = None,
     preset: Annotated[Preset | None, typer.Option(help="How hard to try.")] = None,
@@ -139,6 +143,7 @@ def submit(
         freq=freq,
         timezone=timezone,
         holidays=holidays,
+        issue_times=_split(issue_times),
         lower=lower,
         upper=upper,
         preset=preset,

@@ -6,6 +6,8 @@ import pandas as pd
 from autopq.data.columns import Columns
 from autopq.data.frequency import Frequency, infer_frequency
 from autopq.data.grid import Grid
+from autopq.data.origins import check_issue_times
+from autopq.data.panel import Panel
 from autopq.data.rows import Rows
 from autopq.data.splits import required_rows, split
 from autopq.errors import InputError, Issue
@@ -52,31 +54,47 @@ def settle_frequency(rows: Rows, given: Frequency | None, field: str) -> Frequen
 
 def too_little(grid: Grid, config: TaskConfig, columns: Columns) -> list[Issue]:
     """Findings where no series can take part in every split, for want of rows or of values."""
-    panel = grid.panel
+    panel, field = grid.panel, columns.target or config.target
     needed = required_rows(config, panel.freq)
     longest = int(panel.lengths.max())
     if longest < needed:
         return [
             Issue(
-                columns.target or config.target,
+                field,
                 f"the longest series has {longest} rows, but a horizon of {config.horizon} with "
                 f"these splits needs {needed}.",
                 "Send a longer history, or choose a shorter horizon or a smaller `test_fraction`.",
             )
         ]
+    if off_clock := check_issue_times(panel, config.issue_times):
+        return off_clock
+    issues = [
+        Issue(
+            field,
+            f"missing values leave no complete window of {config.horizon} steps for {name}.",
+            "Fill the gaps where the values can be known, or choose a shorter horizon.",
+        )
+        for name in _empty_parts(panel, config.model_copy(update={"issue_times": None}))
+    ]
+    if issues or config.issue_times is None:
+        return issues
+    return [
+        Issue(
+            "issue_times",
+            f"no complete window of {config.horizon} steps for {name} begins at "
+            f"{' or '.join(config.issue_times)}.",
+            "Send a longer history, give more times, or leave `issue_times` out.",
+        )
+        for name in _empty_parts(panel, config)
+    ]
+
+
+def _empty_parts(panel: Panel, config: TaskConfig) -> list[str]:
     splits = split(panel, config)
     parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
     if config.test_fraction == 0:
         del parts["test"]
-    return [
-        Issue(
-            columns.target or config.target,
-            f"missing values leave no complete window of {config.horizon} steps for {name}.",
-            "Fill the gaps where the values can be known, or choose a shorter horizon.",
-        )
-        for name, windows in parts.items()
-        if len(windows) == 0
-    ]
+    return [name for name, windows in parts.items() if len(windows) == 0]
 
 
 def missing_future(grid: Grid, config: TaskConfig, prefix: str) -> list[Issue]:

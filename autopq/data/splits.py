@@ -4,6 +4,9 @@ Test is the last part of every series, validation the last part of the rest:
 `i_test = int(n - n * test_fraction)`, `i_val = int(i_test - i_test * validation_fraction)`.
 A window belongs to the part that holds its whole horizon; its history may reach back into earlier
 parts. Windows with a missing target are left out.
+
+Validation and test windows begin where the task issues forecasts (`issue_times`); training windows
+begin anywhere, since forecasts from other hours are more to learn from.
 """
 
 from dataclasses import dataclass
@@ -12,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autopq.data.frequency import Frequency
+from autopq.data.origins import issue_rows
 from autopq.data.panel import Ints, Panel, Windows
 from autopq.task import TaskConfig
 
@@ -22,6 +26,8 @@ _GOLDEN = (np.sqrt(5) - 1) / 2
 _SILVER = np.sqrt(2) - 1
 _SEASONS_BEFORE_FIRST = 2  # history the first window should see, in seasons ...
 _LARGEST_SHARE_BEFORE_FIRST = 0.25  # ... unless that takes more than this share of the rows
+# Of a training budget, how much goes first to origins at the times forecasts are issued.
+_SHARE_AT_ISSUE_TIMES = 0.5
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,13 @@ def split(
     as asked for, spread over its whole span and over all steps of the day (see `thinned`)."""
     horizon = config.horizon
     i_test, i_val = boundaries(panel.lengths, config)
-    first = first_origins(i_val, panel.freq)
-    train = _windows(panel, first, i_val, horizon, train_windows)
-    validation = _windows(panel, np.maximum(i_val, 1), i_test, horizon, validation_windows)
+    issued = issue_rows(panel, config.issue_times)
+    train = _training(panel, i_val, horizon, train_windows, issued)
+    held = _windows(panel, np.maximum(i_val, 1), i_test, horizon)
+    validation = _thin(held.take(issued[held.start]), i_test - horizon, validation_windows)
     end = panel.lengths if config.test_fraction > 0 else i_test
-    test = _windows(panel, np.maximum(i_test, 1), end, horizon, test_windows)
+    held = _windows(panel, np.maximum(i_test, 1), end, horizon)
+    test = _thin(held.take(issued[held.start]), end - horizon, test_windows)
     return Splits(train, validation, test, i_val, i_test)
 
 
@@ -88,10 +96,10 @@ def _has_all_parts(rows: int, config: TaskConfig, freq: Frequency) -> bool:
     return all(part[0] >= config.horizon for part in room)
 
 
-def fit_windows(panel: Panel, horizon: int, max_windows: int | None = None) -> Windows:
+def fit_windows(panel: Panel, config: TaskConfig, max_windows: int | None = None) -> Windows:
     """Windows over all rows with known targets, for the final fit."""
-    first = first_origins(panel.lengths, panel.freq)
-    return _windows(panel, first, panel.lengths, horizon, max_windows)
+    issued = issue_rows(panel, config.issue_times)
+    return _training(panel, panel.lengths, config.horizon, max_windows, issued)
 
 
 def thinned(back: Ints, share: float, day: int, number: int | Ints = 0) -> Mask:
@@ -141,19 +149,37 @@ def _step_numbers(windows: Windows) -> Ints:
     return numbers
 
 
-def _windows(
-    panel: Panel, first: Ints, end: Ints, horizon: int, max_windows: int | None
+def _training(
+    panel: Panel, end: Ints, horizon: int, max_windows: int | None, issued: Mask
 ) -> Windows:
-    """Complete windows with origin >= `first` and last step before `end`, at most `max_windows`
-    of all series together."""
+    """Windows to learn from, with the last step before `end`: origins at issue times first, up to
+    their share of the budget, then all others."""
+    windows = _windows(panel, first_origins(end, panel.freq), end, horizon)
     last = end - horizon
-    origins = [np.arange(a, b + 1) for a, b in zip(first, last, strict=True)]
+    at_issue = issued[windows.start]
+    if max_windows is None or len(windows) <= max_windows or at_issue.all():
+        return _thin(windows, last, max_windows)
+    share = max(1, int(max_windows * _SHARE_AT_ISSUE_TIMES))
+    chosen = _thin(windows.take(at_issue), last, share)
+    others = _thin(windows.take(~at_issue), last, max_windows - len(chosen))
+    rows = np.isin(windows.start, np.concatenate([chosen.start, others.start]))
+    return windows.take(rows)
+
+
+def _windows(panel: Panel, first: Ints, end: Ints, horizon: int) -> Windows:
+    """Complete windows with origin >= `first` and last step before `end`."""
+    origins = [np.arange(a, b + 1) for a, b in zip(first, end - horizon, strict=True)]
     windows = panel.windows(origins, horizon)
-    windows = windows.take(windows.complete())
+    return windows.take(windows.complete())
+
+
+def _thin(windows: Windows, last: Ints, max_windows: int | None) -> Windows:
+    """At most `max_windows` of all series together; `last` [S] is the newest possible origin."""
     if max_windows is None or len(windows) <= max_windows:
         return windows
     back, share = last[windows.series] - windows.origin, max_windows / len(windows)
-    windows = windows.take(thinned(back, share, panel.freq.season, windows.series))
+    season = windows.panel.freq.season
+    windows = windows.take(thinned(back, share, season, windows.series))
     if len(windows) > max_windows:
         # Shares do not add up exactly.
         spread = np.linspace(0, len(windows) - 1, max_windows)

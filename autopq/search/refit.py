@@ -10,12 +10,14 @@ from autopq.presets import Effort
 from autopq.search.candidates import Candidate
 from autopq.search.cost import Workbench
 from autopq.search.points import PointFit
+from autopq.task import TaskConfig
 
 
 def refit(
     chosen: list[tuple[Candidate, float]],
     panel: Panel,
     splits: Splits,
+    config: TaskConfig,
     effort: Effort,
     context: FitContext,
     bench: Workbench,
@@ -25,7 +27,7 @@ def refit(
     What was learned from validation targets (a spread, an error distribution) is kept: after the
     refit no honest forecasts are left to learn it from.
     """
-    everything = fit_windows(panel, splits.train.horizon, effort.train_windows)
+    everything = fit_windows(panel, config, effort.train_windows)
     # Quantile models first: those that learn from honest point forecasts take them from the first
     # fit, before the forecasters see the rows they forecast.
     for candidate, _ in chosen:

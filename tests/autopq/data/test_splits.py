@@ -123,14 +123,14 @@ def test_a_budget_is_kept_for_long_and_for_many_short_series() -> None:
         assert len(parts.validation) in range(45, 61)
         assert len(parts.test) in range(25, 41)
         assert len(np.unique(parts.train.origin)) > 5
-        assert len(fit_windows(panel, 24, 100)) in range(80, 101)
-    assert fit_windows(counting_panel(20_000), 24, 100).origin[-1] == 20_000 - 24
+        assert len(fit_windows(panel, config, 100)) in range(80, 101)
+    assert fit_windows(counting_panel(20_000), config, 100).origin[-1] == 20_000 - 24
 
 
 @pytest.mark.parametrize("freq", ["h", "MS"])
 def test_folds_hold_each_window_once_and_share_no_target_with_the_rest(freq: str) -> None:
     panel = counting_panel(400, 300, freq=freq, starts=("1990-01-01", "1991-01-01"))
-    windows = fit_windows(panel, horizon=6)
+    windows = fit_windows(panel, TaskConfig(horizon=6))
     gap = 4
     folds = blocked_folds(windows, 4, gap)
     assert (np.sum([held for _, held in folds], axis=0) == 1).all()

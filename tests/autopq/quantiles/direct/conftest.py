@@ -47,7 +47,7 @@ class Situation:
 
     @property
     def everything(self) -> Windows:
-        return fit_windows(self.panel, self.config.horizon, 300)
+        return fit_windows(self.panel, self.config, 300)
 
 
 def situation(table: pd.DataFrame, **settings) -> Situation:
