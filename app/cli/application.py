@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli import output
+from app.cli.methods import SYNTAX, methods_by_stage
 from app.client import DEFAULT_URL, Client, NoModelError, ProblemError, UnreachableError
 from app.jobs.schemas import Job
 from autopq.training_plan import STAGES
@@ -117,9 +118,9 @@ def submit(
     training_method: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="STAGE=NAME[,NAME]",
-            help="Training methods to compare, such as forecaster=backprop,f3; stages are "
-            f"{', '.join(STAGES)}. Repeat for another stage.",
+            metavar=SYNTAX,
+            help="Training methods to compare, such as forecaster=backprop,f3:feedback=identity; "
+            f"stages are {', '.join(STAGES)}. Repeat for another stage.",
         ),
     ] = None,
     test_fraction: Annotated[
@@ -149,7 +150,7 @@ def submit(
         preset=preset,
         forecasters=_split(forecasters),
         quantile_models=_split(quantile_models),
-        training_methods=_by_stage(training_method),
+        training_methods=methods_by_stage(training_method),
         test_fraction=test_fraction,
         refit=refit,
         seed=seed,
@@ -310,22 +311,6 @@ def _split(values: list[str] | None) -> list[str] | None:
     """Names given one by one or separated by commas."""
     names = [name.strip() for value in values or [] for name in value.split(",")]
     return [name for name in names if name] or None
-
-
-def _by_stage(values: list[str] | None) -> dict[str, list[str]] | None:
-    """Training methods by stage, from `STAGE=NAME,NAME`."""
-    stages: dict[str, list[str]] = {}
-    for value in values or []:
-        stage, _, names = value.partition("=")
-        listed = _split([names])
-        if stage.strip() not in STAGES or listed is None:
-            raise typer.BadParameter(
-                f"'{value}' does not read like forecaster=backprop,f3 "
-                f"(stages: {', '.join(STAGES)})",
-                param_hint="--training-method",
-            )
-        stages.setdefault(stage.strip(), []).extend(listed)
-    return stages or None
 
 
 def _levels(text: str | None) -> list[float] | None:

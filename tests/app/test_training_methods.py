@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli.application import app
+from app.cli.methods import methods_by_stage
 
 Document = dict[str, Any]
 Make = Callable[..., Any]
@@ -74,7 +75,7 @@ def test_methods_named_on_the_command_line_are_compared(
     table[["timestamp", "load"]].to_csv(file, index=False)
     runner = CliRunner(env={"AUTOPQ_URL": str(service.http.base_url)})
     shared = ["--target", "load", "--horizon", "6", "--preset", "fast", "--no-wait", "--json"]
-    methods = ["--training-method", "forecaster=backprop,f3"]
+    methods = ["--training-method", "forecaster=backprop,f3:feedback=identity,feedback_scale=0.5"]
     done = runner.invoke(
         app, ["submit", str(file), *shared, "--quantile-models", "residual", *methods]
     )
@@ -82,18 +83,54 @@ def test_methods_named_on_the_command_line_are_compared(
     [newest] = service.http.get("/v1/jobs", params={"limit": 1}).json()["items"]
     asked = newest["config"]["training_methods"]["forecaster"]
     assert [choice["name"] for choice in asked] == ["backprop", "f3"]
+    assert asked[1]["options"] == {"feedback": "identity", "feedback_scale": 0.5}
     assert service.finish(newest["id"])["state"] == "succeeded"
     printed = runner.invoke(app, ["leaderboard", newest["id"]]).output
-    assert "mlp[f3]+residual" in printed
+    assert "mlp[f3(feedback=identity, feedback_scale=0.5)]+residual" in printed
     assert "trainable" in printed
     trials = service.http.get(f"/v1/jobs/{newest['id']}/trials").json()["items"]
     assert {trial["training_method"] for trial in trials} == {None, "backprop", "f3"}
 
 
-def test_a_stage_that_is_none_is_wrong_usage() -> None:
-    arguments = ["submit", "load.csv", "--target", "load", "--training-method", "f3"]
+WRITTEN: dict[str, list[Any]] = {
+    "backprop,f3": ["backprop", "f3"],
+    "f3:feedback=identity,ranks=2": [
+        {"name": "f3", "ranks": 2, "options": {"feedback": "identity"}}
+    ],
+    "oialr:cutoff=0.3,keep_first=true, ab_training:ranks=4": [
+        {"name": "oialr", "options": {"cutoff": 0.3, "keep_first": True}},
+        {"name": "ab_training", "ranks": 4, "options": {}},
+    ],
+    'oialr:full_rank=["blocks.0","head"],delay=NaN,backprop': [
+        {"name": "oialr", "options": {"full_rank": ["blocks.0", "head"], "delay": "NaN"}},
+        "backprop",
+    ],
+}
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_options_and_ranks_on_the_command_line_are_those_of_the_config(text: str) -> None:
+    assert methods_by_stage([f"forecaster={text}"]) == {"forecaster": WRITTEN[text]}
+
+
+def test_stages_may_be_given_one_by_one() -> None:
+    given = methods_by_stage(["forecaster=f3", "cinn=oialr:cutoff=0.1", "forecaster=backprop"])
+    assert given == {
+        "forecaster": ["f3", "backprop"],
+        "cinn": [{"name": "oialr", "options": {"cutoff": 0.1}}],
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["f3", "head=f3", "forecaster=", "forecaster=ranks=2", "forecaster=f3:", "forecaster=f3:ranks",
+     "forecaster=f3:ranks=", "forecaster=:ranks=2", "forecaster=f3:a:b=2"],
+)  # fmt: skip
+def test_what_cannot_be_read_is_wrong_usage(text: str) -> None:
+    arguments = ["submit", "load.csv", "--target", "load", "--training-method", text]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 2
+    assert text in done.output
 
 
 def start_ranked_job(service: Any, table: Any) -> tuple[Document, psutil.Process, list[Any]]:
