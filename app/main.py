@@ -12,8 +12,10 @@ from fastapi.openapi.utils import get_openapi
 from app.checks.pool import CheckPool
 from app.core import handlers, migrations
 from app.core.body_limit import BodyLimitMiddleware
+from app.core.compression import COMPRESSION, CompressionMiddleware
 from app.core.context import AppContext
 from app.core.errors import InvalidRequestError, Problem, documented
+from app.core.representation import sparse_schemas
 from app.core.schema import open_database
 from app.datasets.endpoints import router as datasets
 from app.energy.endpoints import router as energy
@@ -72,6 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
         return settings.max_upload_bytes if upload else settings.max_json_bytes
 
     app.add_middleware(BodyLimitMiddleware, limit_of=limit_of)
+    app.add_middleware(CompressionMiddleware, **COMPRESSION)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
@@ -93,5 +96,6 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
             for operation in path.values():
                 if "422" in operation["responses"]:
                     operation["responses"]["422"] = refused
+        sparse_schemas(document)
         app.openapi_schema = document
     return app.openapi_schema

@@ -96,24 +96,22 @@ def show_leaderboard(board: Leaderboard) -> pd.DataFrame:
     for heading in ("pinball", "90 % cover", "MAE", "seconds", "Wh"):
         table.add_column(heading, justify="right")
     for row in board.rows:
-        test = row["test"]
+        test = row.test
         table.add_row(
-            str(row["rank"]),
-            row["forecaster"] or "",
-            row["quantile_model"] + (" (reference)" if row["reference"] else ""),
+            str(row.rank),
+            row.forecaster or "",
+            row.quantile_model + (" (reference)" if row.reference else ""),
             *(
                 (f"{test['mean_pinball']:.1f}", f"{100 * test['coverage_90']:.1f} %")
                 if test
                 else "  "
             ),
-            f"{test['mae']:.1f}" if test else row["error"],
-            f"{row['seconds']:.1f}",
-            f"{row['energy_wh']:.4f}",
+            f"{test['mae']:.1f}" if test else row.error,
+            f"{row.seconds:.1f}",
+            f"{row.energy_wh:.4f}",
         )
     console.print(table)
-    return pd.json_normalize(
-        [{k: v for k, v in row.items() if k != "details"} for row in board.rows]
-    )
+    return pd.json_normalize([row.model_dump(exclude={"details"}) for row in board.rows])
 
 
 def show_energy(report: JobEnergy) -> None:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from app.client import ProblemError
 from app.energy.schemas import Figures
+from app.jobs.results import LeaderboardEntry
 from app.jobs.schemas import Job
 
 # Columns of a pipe are not those of a terminal: rows must not be folded there.
@@ -147,10 +148,10 @@ def job_table(job: Job) -> Table:
     return table
 
 
-def leaderboard_table(rows: list[dict[str, Any]]) -> Table:
+def leaderboard_table(rows: list[LeaderboardEntry]) -> Table:
     """Scores are means in the target's units; `test` ones where rows were held out. Where other
     training methods than backprop ran, what each trained, kept and sent is shown as well."""
-    counted = any(row.get("training_method") not in (None, "backprop") for row in rows)
+    counted = any(row.training_method not in (None, "backprop") for row in rows)
     table = _table(
         *("", "candidate", ">pinball", ">cov. 90", ">MAE", ">pinball test"),
         *(">cov. 90 test", ">seconds", ">Wh"),
@@ -158,20 +159,18 @@ def leaderboard_table(rows: list[dict[str, Any]]) -> Table:
         "~note",
     )
     for row in rows:
-        validation, test = row.get("validation", {}), row.get("test", {})
-        note_of_row = row.get("error") or ("reference" if row.get("reference") else "")
         table.add_row(
-            str(row["rank"]),
-            escape(row.get("name", "")),
-            _number(validation.get("mean_pinball")),
-            _share(validation.get("coverage_90")),
-            _number(validation.get("mae")),
-            _number(test.get("mean_pinball")),
-            _share(test.get("coverage_90")),
-            f"{row['seconds']:.1f}",
-            _number(row["energy_wh"]),
-            *(_count(row.get(count)) for count in (_COUNTS.values() if counted else ())),
-            escape(note_of_row),
+            str(row.rank),
+            escape(row.name),
+            _number(row.validation.get("mean_pinball")),
+            _share(row.validation.get("coverage_90")),
+            _number(row.validation.get("mae")),
+            _number(row.test.get("mean_pinball")),
+            _share(row.test.get("coverage_90")),
+            f"{row.seconds:.1f}",
+            _number(row.energy_wh),
+            *(_count(getattr(row, count)) for count in (_COUNTS.values() if counted else ())),
+            escape(row.error or ("reference" if row.reference else "")),
         )
     return table
 

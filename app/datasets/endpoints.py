@@ -1,8 +1,8 @@
 """`/v1/datasets`."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from app.core.context import Context
 from app.core.errors import (
@@ -13,6 +13,7 @@ from app.core.errors import (
     documented,
 )
 from app.core.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor, split_page
+from app.core.representation import CONDITIONAL, Fields, representation
 from app.datasets import repository, service
 from app.datasets.schemas import Dataset
 from app.datasets.tables import DatasetRow
@@ -56,23 +57,47 @@ async def create_dataset(request: Request, response: Response, context: Context)
     return _dataset(row)
 
 
-@router.get("", operation_id="list_datasets", responses=documented(InvalidRequestError))
-def list_datasets(context: Context, limit: Limit = 20, cursor: Cursor = None) -> Page[Dataset]:
-    """Datasets, newest first."""
+@router.get(
+    "",
+    operation_id="list_datasets",
+    response_model=Page[Dataset],
+    responses=CONDITIONAL | documented(InvalidRequestError),
+)
+def list_datasets(
+    request: Request,
+    context: Context,
+    sha256: Annotated[
+        str | None, Query(pattern="^[0-9a-f]{64}$", description="Hash of the uploaded bytes.")
+    ] = None,
+    fields: Fields = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Response:
+    """Datasets, newest first; those of some content if asked."""
     after = decode_cursor(cursor)
     with context.database.read() as session:
-        rows, more = split_page(repository.newest(session, limit=limit + 1, after=after), limit)
-    return Page(
+        found = repository.newest(session, limit=limit + 1, after=after, sha256=sha256)
+    rows, more = split_page(found, limit)
+    page = Page[Dataset](
         items=[_dataset(row) for row in rows],
         next_cursor=encode_cursor(rows[-1].id) if more else None,
     )
+    return representation(request, page, fields)
 
 
-@router.get("/{dataset_id}", operation_id="get_dataset", responses=documented(NotFoundError))
-def get_dataset(dataset_id: str, context: Context) -> Dataset:
+@router.get(
+    "/{dataset_id}",
+    operation_id="get_dataset",
+    response_model=Dataset,
+    responses=CONDITIONAL | documented(NotFoundError, InvalidRequestError),
+)
+def get_dataset(
+    request: Request, dataset_id: str, context: Context, fields: Fields = None
+) -> Response:
     """One dataset with its inspection."""
     with context.database.read() as session:
-        return _dataset(repository.get(session, dataset_id))
+        dataset = _dataset(repository.get(session, dataset_id))
+    return representation(request, dataset, fields)
 
 
 def _dataset(row: DatasetRow) -> Dataset:

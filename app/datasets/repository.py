@@ -21,10 +21,14 @@ def get(session: ReadSession, dataset_id: str) -> DatasetRow:
     return row
 
 
-def newest(session: ReadSession, *, limit: int, after: str | None) -> Sequence[DatasetRow]:
+def newest(
+    session: ReadSession, *, limit: int, after: str | None, sha256: str | None = None
+) -> Sequence[DatasetRow]:
     query = select(DatasetRow).order_by(DatasetRow.id.desc()).limit(limit)
     if after is not None:
         query = query.where(DatasetRow.id < after)
+    if sha256 is not None:
+        query = query.where(DatasetRow.sha256 == sha256)
     return session.scalars(query).all()
 
 

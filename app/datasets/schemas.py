@@ -1,9 +1,10 @@
 """Datasets over HTTP."""
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from app.datasets.inspection import Inspection
 
 
 class Dataset(BaseModel):
@@ -31,7 +32,7 @@ class Dataset(BaseModel):
     size_bytes: int
     sha256: str
     rows: int
-    inspection: dict[str, Any] = Field(
+    inspection: Inspection = Field(
         description="What the table looks like before a task is known: columns and their kinds, "
         "the recognised time and series columns, range, step, gaps, duplicates, missing values."
     )

@@ -1,10 +1,11 @@
 """`/v1/models/{id}/forecasts` and `/v1/forecasts`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
-from fastapi.responses import JSONResponse
+import pandas as pd
+from fastapi import APIRouter, Query, Request, Response
+from pydantic_core import to_json
 
 from app.core.context import Context
 from app.core.errors import (
@@ -14,51 +15,47 @@ from app.core.errors import (
     NotFoundError,
     TooLargeError,
     documented,
-    invalid,
+)
+from app.core.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor, split_page
+from app.core.representation import (
+    CONDITIONAL,
+    Fields,
+    chosen,
+    is_known,
+    not_modified,
+    representation,
+    tag_of,
 )
 from app.energy import service as energy
 from app.forecasts import export, repository, service
+from app.forecasts.negotiation import (
+    MEDIA_TYPES,
+    Accept,
+    AskedFormat,
+    Format,
+    Items,
+    Levels,
+    chosen_format,
+    chosen_items,
+    chosen_levels,
+    rendered,
+)
 from app.forecasts.schemas import (
+    AggregateTable,
     ForecastCreate,
     ForecastStatus,
-    Format,
     PathTable,
     QuantileTable,
 )
+from app.forecasts.states import ForecastState
 from app.forecasts.tables import ForecastRow
 from app.models import repository as models
-from autopq.task import MAX_LEVELS, TaskConfig
+from autopq.aggregates import Measure, Window, aggregate
+from autopq.task import TaskConfig
 
 router = APIRouter(prefix="/v1", tags=["forecasts"])
 
-CSV_TYPE = "text/csv"
-PARQUET_TYPE = "application/vnd.apache.parquet"
-_FORMATS: dict[str, Format] = {
-    "application/json": "json",
-    "*/*": "json",
-    "application/*": "json",
-    CSV_TYPE: "csv",
-    "text/*": "csv",
-    PARQUET_TYPE: "parquet",
-}
-_RENDERINGS: dict[int | str, dict[str, Any]] = {
-    200: {
-        "model": QuantileTable,
-        "content": {
-            CSV_TYPE: {"schema": {"type": "string"}},
-            PARQUET_TYPE: {"schema": {"type": "string", "format": "binary"}},
-        },
-    }
-}
-
-Levels = Annotated[
-    str | None,
-    Query(
-        description=f"Up to {MAX_LEVELS} levels in (0, 1), separated by commas; the job's "
-        "`quantile_levels` by default.",
-        examples=["0.05,0.5,0.95"],
-    ),
-]
+_READ_ERRORS = documented(NotFoundError, NotAcceptableError, ConflictError, InvalidRequestError)
 
 
 @router.post(
@@ -78,6 +75,35 @@ async def create_forecast(
 
 
 @router.get(
+    "/forecasts",
+    operation_id="list_forecasts",
+    response_model=Page[ForecastStatus],
+    responses=CONDITIONAL | documented(InvalidRequestError),
+)
+def list_forecasts(
+    request: Request,
+    context: Context,
+    model_id: Annotated[str | None, Query(max_length=64)] = None,
+    state: ForecastState | None = None,
+    fields: Fields = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Response:
+    """Forecasts that were asked for, newest first; of one model or state if asked."""
+    after = decode_cursor(cursor)
+    with context.database.read() as session:
+        found = repository.newest(
+            session, limit=limit + 1, after=after, model_id=model_id, state=state
+        )
+    rows, more = split_page(found, limit)
+    page = Page[ForecastStatus](
+        items=[_status(row) for row in rows],
+        next_cursor=encode_cursor(rows[-1].id) if more else None,
+    )
+    return representation(request, page, fields)
+
+
+@router.get(
     "/forecasts/{forecast_id}/status",
     operation_id="get_forecast_status",
     responses=documented(NotFoundError),
@@ -92,92 +118,143 @@ def get_forecast_status(forecast_id: str, context: Context) -> ForecastStatus:
     "/forecasts/{forecast_id}",
     operation_id="get_forecast",
     response_model=None,
-    responses={
-        **_RENDERINGS,
-        **documented(NotFoundError, NotAcceptableError, ConflictError, InvalidRequestError),
-    },
+    responses=rendered(QuantileTable) | CONDITIONAL | _READ_ERRORS,
 )
 def get_forecast(
+    request: Request,
     forecast_id: str,
     context: Context,
     quantile_levels: Levels = None,
-    format: Format | None = None,
-    accept: Annotated[str, Header(include_in_schema=False)] = "*/*",
+    items: Items = None,
+    fields: Fields = None,
+    asked: AskedFormat = None,
+    accept: Accept = "*/*",
 ) -> Response:
-    """Quantiles at any levels, as JSON columns, CSV or Parquet (`format`, or `Accept`)."""
-    chosen = format or _accepted(accept)
-    asked = None if quantile_levels is None else _levels(quantile_levels)
+    """Quantiles at any levels, as JSON columns, CSV, Parquet or Arrow (`format`, or `Accept`)."""
+    form = chosen_format(asked, accept)
+    shown = None if fields is None else chosen(QuantileTable, fields)
     with context.database.read() as session:
         row = service.finished(context, session, forecast_id)
         config = TaskConfig.model_validate(models.get(session, row.model_id).config)
         figures = energy.of_forecast(session, row.id)
-    forecast = service.load(context, row)
-    levels = _distinct(config.quantile_levels) if asked is None else asked
-    frame = forecast.to_frame(levels)
-    if chosen == "csv":
-        return _file(export.csv(frame), CSV_TYPE, f"{row.id}.csv")
-    if chosen == "parquet":
-        return _file(export.parquet(frame), PARQUET_TYPE, f"{row.id}.parquet")
-    return JSONResponse(
-        {
+    levels = chosen_levels(quantile_levels, config.quantile_levels)
+
+    def table() -> tuple[pd.DataFrame, dict[str, Any]]:
+        forecast = chosen_items(service.load(context, row), items)
+        about = {
             "id": row.id,
             "model_id": row.model_id,
             "state": row.state,
             "target": forecast.target,
             "quantile_levels": levels,
-            "columns": export.columns(frame),
             "energy": figures.model_dump(),
         }
-    )
+        return forecast.to_frame(levels), about
+
+    return _answer(request, row, form, table, ("quantiles", levels, items), shown)
 
 
 @router.get(
     "/forecasts/{forecast_id}/paths",
     operation_id="get_forecast_paths",
-    responses=documented(NotFoundError, ConflictError),
+    response_model=None,
+    responses=rendered(PathTable) | CONDITIONAL | _READ_ERRORS,
 )
-def get_forecast_paths(forecast_id: str, context: Context) -> PathTable:
-    """Joint sample paths; quantiles of sums and peaks come from these."""
+def get_forecast_paths(
+    request: Request,
+    forecast_id: str,
+    context: Context,
+    items: Items = None,
+    asked: AskedFormat = None,
+    accept: Accept = "*/*",
+) -> Response:
+    """Joint sample paths; as CSV, Parquet or Arrow a long table `item_id, timestamp, path,
+    value`."""
+    form = chosen_format(asked, accept)
     with context.database.read() as session:
         row = service.finished(context, session, forecast_id)
-    forecast = service.load(context, row, paths=True)
-    return PathTable(id=row.id, **export.path_table(forecast))
+    tag = tag_of(row.id, row.attempt, "paths", form, items)
+    if is_known(request, tag):
+        return not_modified(tag)
+    forecast = chosen_items(service.load(context, row, paths=True), items)
+    if form == "json":
+        content = to_json({"id": row.id, **export.path_table(forecast)})
+    else:
+        content = export.WRITERS[form](export.path_columns(forecast))
+    return _file(content, form, f"{row.id}-paths", tag)
 
 
-def _levels(text: str) -> list[float]:
-    field, mend = "quantile_levels", "Give numbers between 0 and 1, such as 0.1,0.5,0.9."
-    parts = [part for part in text.split(",") if part.strip()]
-    if not 1 <= len(parts) <= MAX_LEVELS:
-        raise invalid(
-            field, f"{len(parts)} levels were given.", f"Give between 1 and {MAX_LEVELS} levels."
-        )
-    try:
-        levels = _distinct(float(part) for part in parts)
-    except ValueError as error:
-        raise invalid(field, "a level is not a number.", mend) from error
-    outside = [level for level in levels if not 0 < level < 1]
-    if outside:
-        raise invalid(field, f"level {outside[0]:g} is outside (0, 1).", mend)
-    return levels
+@router.get(
+    "/forecasts/{forecast_id}/aggregates",
+    operation_id="get_forecast_aggregates",
+    response_model=None,
+    responses=rendered(AggregateTable) | CONDITIONAL | _READ_ERRORS,
+)
+def get_forecast_aggregates(
+    request: Request,
+    forecast_id: str,
+    context: Context,
+    measure: Annotated[
+        Measure,
+        Query(description="`max` is the peak, `ramp` the largest change between two steps."),
+    ] = "sum",
+    window: Annotated[Window, Query(description="Local calendar day, or the horizon.")] = "day",
+    quantile_levels: Levels = None,
+    items: Items = None,
+    asked: AskedFormat = None,
+    accept: Accept = "*/*",
+) -> Response:
+    """Quantiles of a sum, peak or ramp, from the sample paths: they know how steps move
+    together."""
+    form = chosen_format(asked, accept)
+    with context.database.read() as session:
+        row = service.finished(context, session, forecast_id)
+        config = TaskConfig.model_validate(models.get(session, row.model_id).config)
+    levels = chosen_levels(quantile_levels, config.quantile_levels)
+
+    def table() -> tuple[pd.DataFrame, dict[str, Any]]:
+        forecast = chosen_items(service.load(context, row, paths=True), items)
+        about = {
+            "id": row.id,
+            "model_id": row.model_id,
+            "target": forecast.target,
+            "measure": measure,
+            "window": window,
+            "paths": row.paths,
+            "quantile_levels": levels,
+        }
+        return aggregate(forecast, measure, window).to_frame(levels), about
+
+    return _answer(request, row, form, table, (measure, window, levels, items))
 
 
-def _distinct(levels: Iterable[float]) -> list[float]:
-    """Ascending levels of six significant digits, which is what columns are named by."""
-    return sorted({float(f"{level:g}") for level in levels})
+def _answer(
+    request: Request,
+    row: ForecastRow,
+    form: Format,
+    table: Callable[[], tuple[pd.DataFrame, dict[str, Any]]],
+    asked: tuple[object, ...],
+    shown: Collection[str] | None = None,
+) -> Response:
+    """The table in the form asked for. A finished forecast never changes, so what was asked of
+    which attempt tells answers apart before anything is read."""
+    tag = tag_of(row.id, row.attempt, form, *asked, shown and sorted(shown))
+    if is_known(request, tag):
+        return not_modified(tag)
+    frame, about = table()
+    if form != "json":
+        return _file(export.WRITERS[form](frame), form, row.id, tag)
+    document = {**about, "columns": export.columns(frame)}
+    if shown is not None:
+        document = {name: value for name, value in document.items() if name in shown}
+    return _file(to_json(document), form, row.id, tag)
 
 
-def _accepted(header: str) -> Format:
-    """The first format of the `Accept` header that is offered."""
-    for part in header.split(","):
-        media_type = part.split(";")[0].strip().lower()
-        if media_type in _FORMATS:
-            return _FORMATS[media_type]
-    raise NotAcceptableError(f"None of '{header}' is offered; JSON, CSV and Parquet are.")
-
-
-def _file(content: bytes, media_type: str, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=media_type, headers=headers)
+def _file(content: bytes, form: Format, name: str, tag: str) -> Response:
+    headers = {"ETag": tag}
+    if form != "json":
+        headers["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
+    return Response(content, media_type=MEDIA_TYPES[form], headers=headers)
 
 
 def _status(row: ForecastRow) -> ForecastStatus:

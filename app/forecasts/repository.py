@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from app.core.database import ReadSession, WriteSession
 from app.core.errors import NotFoundError
+from app.forecasts.states import ForecastState
 from app.forecasts.tables import ForecastRow
 
 
@@ -19,6 +20,24 @@ def get(session: ReadSession, forecast_id: str) -> ForecastRow:
     if row is None:
         raise NotFoundError(f"There is no forecast '{forecast_id}'.")
     return row
+
+
+def newest(
+    session: ReadSession,
+    *,
+    limit: int,
+    after: str | None,
+    model_id: str | None,
+    state: ForecastState | None,
+) -> Sequence[ForecastRow]:
+    query = select(ForecastRow).order_by(ForecastRow.id.desc()).limit(limit)
+    if after is not None:
+        query = query.where(ForecastRow.id < after)
+    if model_id is not None:
+        query = query.where(ForecastRow.model_id == model_id)
+    if state is not None:
+        query = query.where(ForecastRow.state == state)
+    return session.scalars(query).all()
 
 
 def any_queued(session: ReadSession) -> bool:

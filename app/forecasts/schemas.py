@@ -1,7 +1,7 @@
 """Forecasts over HTTP."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -9,10 +9,11 @@ from app.core.bodies import RequestBody
 from app.core.errors import Problem
 from app.energy.schemas import Figures
 from app.forecasts.states import ForecastState
+from autopq.aggregates import Measure, Window
 
 MAX_PATHS = 1000
 DEFAULT_PATHS = 200
-Format = Literal["json", "csv", "parquet"]
+Columns = dict[str, list[str | int | float | None]]
 
 
 class TableReference(BaseModel):
@@ -79,7 +80,16 @@ class QuantileTable(BaseModel):
     state: ForecastState
     target: str
     quantile_levels: list[float]
-    columns: dict[str, list[Any]]
+    columns: Columns = Field(
+        examples=[
+            {
+                "item_id": ["series", "series"],
+                "timestamp": ["2026-11-23T00:00:00+01:00", "2026-11-23T01:00:00+01:00"],
+                "0.1": [38.2, 36.9],
+                "0.9": [47.5, 46.1],
+            }
+        ]
+    )
     energy: Figures
 
 
@@ -91,3 +101,17 @@ class PathTable(BaseModel):
     item_ids: list[str]
     timestamps: list[list[datetime]]
     values: list[list[list[float]]]
+
+
+class AggregateTable(BaseModel):
+    """Quantiles of one measure of every window, column by column: `item_id`, `start` and `end`
+    (its first and last step), `steps` and one column per level."""
+
+    id: str
+    model_id: str
+    target: str
+    measure: Measure
+    window: Window
+    paths: int = Field(description="Sample paths the quantiles are of.")
+    quantile_levels: list[float]
+    columns: Columns

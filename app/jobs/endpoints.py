@@ -74,7 +74,8 @@ def cancel_job(job_id: str, context: Context) -> Job:
 def get_job_audit(job_id: str, context: Context) -> JobAudit:
     """What the audit of the data under this job's config found."""
     with context.database.read() as session:
-        return JobAudit(job_id=job_id, audit=repository.get(session, job_id).audit)
+        audit = repository.get(session, job_id).audit
+    return JobAudit.model_validate({"job_id": job_id, "audit": audit})
 
 
 @router.get(
@@ -86,7 +87,7 @@ def get_leaderboard(job_id: str, context: Context) -> Leaderboard:
     """Every candidate with its scores, seconds and watt-hours, the best first."""
     with context.database.read() as session:
         rows = service.leaderboard(session, job_id)
-    return Leaderboard(job_id=job_id, rows=[entry.row for entry in rows])
+    return Leaderboard.model_validate({"job_id": job_id, "rows": [entry.row for entry in rows]})
 
 
 @router.get(

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.bodies import RequestBody
 from app.core.errors import Problem
+from app.jobs.results import Audit, LeaderboardEntry
 from app.jobs.states import JobState
 from autopq.observer import Phase
 from autopq.task import TaskConfig
@@ -73,14 +74,14 @@ class JobAudit(BaseModel):
     """What the audit of the dataset under the job's config found."""
 
     job_id: str
-    audit: dict[str, Any]
+    audit: Audit
 
 
 class Leaderboard(BaseModel):
     """Every candidate, the best first. Scores are means in the target's units."""
 
     job_id: str
-    rows: list[dict[str, Any]]
+    rows: list[LeaderboardEntry]
 
 
 class Trial(BaseModel):

@@ -1,10 +1,10 @@
 """Models over HTTP."""
 
 from datetime import datetime
-from typing import Any
 
 from pydantic import BaseModel, Field
 
+from app.jobs.results import LeaderboardEntry
 from autopq.task import TaskConfig
 
 
@@ -15,5 +15,5 @@ class Model(BaseModel):
     job_id: str
     created_at: datetime
     config: TaskConfig
-    summary: dict[str, Any] = Field(description="The leaderboard's first row.")
+    summary: LeaderboardEntry = Field(description="The leaderboard's first row.")
     size_bytes: int

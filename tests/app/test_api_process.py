@@ -48,6 +48,7 @@ OPERATIONS = {
     "create_job", "list_jobs", "get_job", "cancel_job",
     "get_job_audit", "get_leaderboard", "list_trials", "get_job_energy",
     "get_model", "create_forecast", "get_forecast_status", "get_forecast", "get_forecast_paths",
+    "list_forecasts", "get_forecast_aggregates",
     "get_energy", "healthz", "readyz",
 }  # fmt: skip
 
