@@ -1,12 +1,15 @@
 """`python -m app`: migrate, serve and supervise, all in one process."""
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from app.core.logs import configure_logs
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.core.database import Database
 
 USAGE_CODE = 2
 
@@ -18,6 +21,7 @@ def serve(settings: Settings) -> None:
     from app.main import create_app
 
     configure_logs()
+    _prepare_or_exit(settings)
     uvicorn.run(
         create_app(settings),
         host=settings.host,
@@ -25,6 +29,31 @@ def serve(settings: Settings) -> None:
         access_log=False,
         timeout_graceful_shutdown=10,
     )
+
+
+def _prepare_or_exit(settings: Settings) -> None:
+    """Brings the database to the newest schema; ends the process rather than open it to all."""
+    from app.accounts.exposure import NeedsKeyError, check_exposure
+
+    database = ready_database(settings)
+    try:
+        check_exposure(settings, database)
+    except NeedsKeyError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(USAGE_CODE)
+    finally:
+        database.close()
+
+
+def ready_database(settings: Settings) -> "Database":
+    """The database, made or brought to the newest schema."""
+    from app.core import migrations
+    from app.core.schema import open_database
+
+    settings.storage.prepare()
+    database = open_database(settings.resolved_database_url)
+    migrations.upgrade(database.engine)
+    return database
 
 
 def settings_or_exit(**given: Any) -> Settings:

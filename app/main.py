@@ -9,12 +9,21 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app.accounts.endpoints import router as keys
+from app.accounts.exposure import check_exposure
+from app.accounts.guard import PUBLIC_PATHS, GuardMiddleware
 from app.checks.pool import CheckPool
 from app.core import handlers, migrations
 from app.core.body_limit import BodyLimitMiddleware
 from app.core.compression import COMPRESSION, CompressionMiddleware
 from app.core.context import AppContext
-from app.core.errors import InvalidRequestError, Problem, documented
+from app.core.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    Problem,
+    UnauthorizedError,
+    documented,
+)
 from app.core.representation import sparse_schemas
 from app.core.schema import open_database
 from app.datasets.endpoints import router as datasets
@@ -47,6 +56,7 @@ def create_app(settings: Settings) -> FastAPI:
         )
         settings.storage.prepare()
         await to_thread.run_sync(migrations.upgrade, context.database.engine)
+        check_exposure(settings, context.database)
         app.state.context = context
         supervisor = Supervisor(settings, context.database, LocalEngine(settings))
         if settings.supervise:
@@ -65,7 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # the stock pages load their scripts from a CDN
         redoc_url=None,
     )
-    for router in (datasets, jobs, models, forecasts, energy, health):
+    for router in (datasets, jobs, models, forecasts, energy, keys, health):
         app.include_router(router)
     handlers.install(app)
 
@@ -74,6 +84,7 @@ def create_app(settings: Settings) -> FastAPI:
         return settings.max_upload_bytes if upload else settings.max_json_bytes
 
     app.add_middleware(BodyLimitMiddleware, limit_of=limit_of)
+    app.add_middleware(GuardMiddleware, settings=settings)  # before any body is read
     app.add_middleware(CompressionMiddleware, **COMPRESSION)
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
@@ -91,11 +102,17 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= problem.pop("$defs", {})
         schemas["Problem"] = problem
+        document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         refused = documented(InvalidRequestError)[422]
-        for path in document["paths"].values():
+        guarded = documented(UnauthorizedError, ForbiddenError)
+        for name, path in document["paths"].items():
             for operation in path.values():
                 if "422" in operation["responses"]:
                     operation["responses"]["422"] = refused
+                if name not in PUBLIC_PATHS:
+                    # Nothing, too: without any key the service is open to its own machine.
+                    operation["security"] = [{"key": []}, {}]
+                    operation["responses"] |= {str(s): told for s, told in guarded.items()}
         sparse_schemas(document)
         app.openapi_schema = document
     return app.openapi_schema

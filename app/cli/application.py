@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli import output
+from app.cli import keys, output
 from app.cli.methods import SYNTAX, methods_by_stage
 from app.client import DEFAULT_URL, Client, NoModelError, ProblemError, UnreachableError
 from app.jobs.schemas import Job
@@ -25,6 +25,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(keys.app, name="keys")
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_NO_MODEL, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 

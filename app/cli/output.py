@@ -148,6 +148,21 @@ def job_table(job: Job) -> Table:
     return table
 
 
+def keys_table(keys: list[dict[str, Any]]) -> Table:
+    table = _table("key", "tenant", "name", "scopes", "created", "expires", "last used", "")
+    for key in keys:
+        stamps = (key[name] for name in ("created_at", "expires_at", "last_used_at"))
+        table.add_row(
+            key["id"],
+            escape(key["tenant"]),
+            escape(key["name"]),
+            ",".join(key["scopes"]),
+            *(stamp[:16] if stamp else "-" for stamp in stamps),
+            "revoked" if key["revoked_at"] else "",
+        )
+    return table
+
+
 def leaderboard_table(rows: list[LeaderboardEntry]) -> Table:
     """Scores are means in the target's units; `test` ones where rows were held out. Where other
     training methods than backprop ran, what each trained, kept and sent is shown as well."""

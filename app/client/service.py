@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from io import BytesIO
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from app.core.pagination import Page  # brings the whole web framework with it
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+KEY_VARIABLE = "AUTOPQ_API_KEY"
 POLL_SECONDS = 0.5
 FORECAST_POLL_SECONDS = 0.1
 
@@ -37,13 +39,14 @@ class Client:
         with Client("http://127.0.0.1:8000") as client:
             table = client.fit_predict("load.csv", {"target": "load", "horizon": 24})
 
+    `api_key` is taken from `AUTOPQ_API_KEY` when not given; a service without keys needs none.
     Tables are paths of CSV, Parquet or Arrow stream files, or DataFrames. Every call raises
     ProblemError when the service refuses and UnreachableError when nobody answers; reads are
     tried again when a connection breaks.
     """
 
-    def __init__(self, url: str = DEFAULT_URL) -> None:
-        self._transport = Transport(url)
+    def __init__(self, url: str = DEFAULT_URL, api_key: str | None = None) -> None:
+        self._transport = Transport(url, api_key or os.environ.get(KEY_VARIABLE))
 
     def __enter__(self) -> Self:
         return self

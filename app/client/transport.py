@@ -21,10 +21,13 @@ _POST_TIMEOUT = httpx.Timeout(1800.0, connect=5.0)
 class Transport:
     """Requests against one base address."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, api_key: str | None = None) -> None:
         self.url = url.rstrip("/")
         self._http = httpx.Client(
-            base_url=self.url, timeout=_TIMEOUT, trust_env=not _is_loopback(self.url)
+            base_url=self.url,
+            timeout=_TIMEOUT,
+            trust_env=not _is_loopback(self.url),
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
         )
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
-"""What every endpoint is given: the settings, the database and the table checks."""
+"""What every endpoint is given: settings, files, table checks, and the rows of its tenant."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, ParamSpec, TypeVar
@@ -9,7 +10,9 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from app.checks.pool import CheckPool
-from app.core.database import Database
+from app.core.database import Database, ReadSession, WriteSession
+from app.core.errors import ForbiddenError
+from app.core.principal import Principal, Scope
 from app.core.storage import Storage
 from app.settings import Settings
 
@@ -19,25 +22,77 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class AppContext:
+    """What one process of the service has, for all tenants."""
+
     settings: Settings
     database: Database
     checks: CheckPool
     check_limiter: CapacityLimiter
 
+
+@dataclass(frozen=True)
+class RequestContext:
+    """The same within the bounds of one request: it reaches its tenant's rows and no others."""
+
+    _app: AppContext
+    principal: Principal
+
+    @property
+    def settings(self) -> Settings:
+        return self._app.settings
+
     @property
     def storage(self) -> Storage:
-        return self.settings.storage
+        return self._app.settings.storage
+
+    @property
+    def checks(self) -> CheckPool:
+        return self._app.checks
+
+    def read(self) -> AbstractContextManager[ReadSession]:
+        return self._app.database.read(self.principal.tenant_id)
+
+    def write(self) -> AbstractContextManager[WriteSession]:
+        """Commits at the end of its block and rolls back on an error."""
+        return self._app.database.write(self.principal.tenant_id)
 
     async def with_checks(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run work that uses `checks` on a thread. Requests in excess of the check processes wait
         here, where waiting costs nothing, and leave the threads to requests that only read."""
-        return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=self.check_limiter)
+        limiter = self._app.check_limiter
+        return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=limiter)
 
 
-def _context(request: Request) -> AppContext:
+def app_context(request: Request) -> AppContext:
     context = request.app.state.context
     assert isinstance(context, AppContext)
     return context
 
 
-Context = Annotated[AppContext, Depends(_context)]
+def _principal(request: Request, needed: Scope) -> Principal:
+    principal = request.state.principal  # put there by `app.accounts.guard`
+    assert isinstance(principal, Principal)
+    if needed not in principal.scopes:
+        raise ForbiddenError(f"This key lacks the scope '{needed}', which this request needs.")
+    return principal
+
+
+def _own(request: Request) -> RequestContext:
+    needed: Scope = "read" if request.method in ("GET", "HEAD") else "submit"
+    return RequestContext(app_context(request), _principal(request, needed))
+
+
+def _admin(request: Request) -> RequestContext:
+    return RequestContext(app_context(request), _principal(request, "admin"))
+
+
+def _operator(request: Request) -> AppContext:
+    _principal(request, "metrics")
+    return app_context(request)
+
+
+Context = Annotated[RequestContext, Depends(_own)]
+AdminContext = Annotated[RequestContext, Depends(_admin)]
+OperatorContext = Annotated[AppContext, Depends(_operator)]
+# For what everybody may know: whether the service is there.
+System = Annotated[AppContext, Depends(app_context)]

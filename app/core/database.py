@@ -18,6 +18,8 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
+from app.core import tenancy
+
 BUSY_TIMEOUT_MS = 30_000
 _READ_ONLY = "autopq_read_only"
 
@@ -65,21 +67,33 @@ class WriteSession(ReadSession):
     """A session inside a writing transaction."""
 
 
+event.listen(ReadSession, "do_orm_execute", tenancy.confine, propagate=True)
+event.listen(WriteSession, "before_flush", tenancy.stamp)
+
+
 class Database:
-    """Opens sessions. `write()` commits at the end of its block and rolls back on an error."""
+    """Opens sessions. `write()` commits at the end of its block and rolls back on an error.
+
+    A session for a tenant sees that tenant's rows alone; see `app.core.tenancy`.
+    """
 
     def __init__(self, url: str) -> None:
         self.engine = _create_engine(url)
         self._reading = self.engine.execution_options(**{_READ_ONLY: True})
 
     @contextmanager
-    def read(self) -> Iterator[ReadSession]:
-        with ReadSession(self._reading, expire_on_commit=False) as session:
+    def read(self, tenant_id: str | None = None) -> Iterator[ReadSession]:
+        info = {tenancy.TENANT: tenant_id}
+        with ReadSession(self._reading, expire_on_commit=False, info=info) as session:
             yield session
 
     @contextmanager
-    def write(self) -> Iterator[WriteSession]:
-        with WriteSession(self.engine, expire_on_commit=False) as session, session.begin():
+    def write(self, tenant_id: str | None = None) -> Iterator[WriteSession]:
+        info = {tenancy.TENANT: tenant_id}
+        with (
+            WriteSession(self.engine, expire_on_commit=False, info=info) as session,
+            session.begin(),
+        ):
             yield session
 
     def close(self) -> None:

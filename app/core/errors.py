@@ -1,6 +1,8 @@
 """Errors as RFC 9457 problems: domain code raises, only this module knows how HTTP says it.
 
 AppError
+├── UnauthorizedError    401  no key, or one that is unknown, revoked or expired
+├── ForbiddenError       403  the key lacks a scope, or a page elsewhere sent the request
 ├── NotFoundError        404  no such thing
 ├── NotAcceptableError   406  no representation that is asked for is offered
 ├── ConflictError        409  the thing is not in a state that allows this
@@ -70,6 +72,14 @@ class AppError(Exception):
             instance=instance,
             errors=self.findings,
         )
+
+
+class UnauthorizedError(AppError):
+    status, kind, title = 401, "unauthorized", "A valid key is needed"
+
+
+class ForbiddenError(AppError):
+    status, kind, title = 403, "forbidden", "Not allowed"
 
 
 class NotFoundError(AppError):

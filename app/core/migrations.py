@@ -4,7 +4,11 @@ The revisions lie in the top-level `migrations` folder, beside the packages both
 in an installation.
 """
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 from alembic import command
 from alembic.config import Config
@@ -26,13 +30,47 @@ def configuration(connection: Connection | None = None) -> Config:
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Apply what is missing, in one transaction. A second process that tries too just waits."""
-    with engine.begin() as connection:
+    with _altering(engine) as connection:
         command.upgrade(configuration(connection), revision)
 
 
 def downgrade(engine: Engine, revision: str) -> None:
-    with engine.begin() as connection:
+    with _altering(engine) as connection:
         command.downgrade(configuration(connection), revision)
+
+
+@contextmanager
+def _altering(engine: Engine) -> Iterator[Connection]:
+    """A transaction in which tables may change.
+
+    SQLite alters a table by copying it and dropping the old one, which foreign keys forbid while
+    they are looked at; so they are looked at once, before the transaction's end.
+    """
+    with engine.connect() as connection:
+        sqlite = engine.dialect.name == "sqlite"
+        if sqlite:
+            _enforce_foreign_keys(connection, "OFF")
+        try:
+            with connection.begin():
+                yield connection
+                if sqlite:
+                    _check_foreign_keys(connection)
+        finally:
+            if sqlite:
+                _enforce_foreign_keys(connection, "ON")
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        raise RuntimeError(f"rows refer to rows that do not exist: {broken[:10]}")
+
+
+def _enforce_foreign_keys(connection: Connection, state: Literal["ON", "OFF"]) -> None:
+    """Past SQLAlchemy, which would begin a transaction, in which this has no effect."""
+    driver = connection.connection.dbapi_connection
+    assert isinstance(driver, sqlite3.Connection)
+    driver.execute(f"PRAGMA foreign_keys={state}")
 
 
 def at_head(connection: Connection) -> bool:

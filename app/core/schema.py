@@ -1,5 +1,6 @@
 """Imports every table, so that foreign keys resolve and `METADATA` is the whole schema."""
 
+from app.accounts.tables import ApiKeyRow, TenantRow
 from app.core.database import Base, Database
 from app.datasets.tables import DatasetRow
 from app.energy.tables import EnergyLedgerRow
@@ -10,6 +11,8 @@ from app.models.tables import ModelRow
 
 METADATA = Base.metadata
 TABLES = (
+    TenantRow,
+    ApiKeyRow,
     DatasetRow,
     JobRow,
     AttemptRow,

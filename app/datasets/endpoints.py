@@ -75,7 +75,7 @@ def list_datasets(
 ) -> Response:
     """Datasets, newest first; those of some content if asked."""
     after = decode_cursor(cursor)
-    with context.database.read() as session:
+    with context.read() as session:
         found = repository.newest(session, limit=limit + 1, after=after, sha256=sha256)
     rows, more = split_page(found, limit)
     page = Page[Dataset](
@@ -95,7 +95,7 @@ def get_dataset(
     request: Request, dataset_id: str, context: Context, fields: Fields = None
 ) -> Response:
     """One dataset with its inspection."""
-    with context.database.read() as session:
+    with context.read() as session:
         dataset = _dataset(repository.get(session, dataset_id))
     return representation(request, dataset, fields)
 

@@ -5,14 +5,14 @@ from starlette.requests import Request
 from app.checks.sources import TableSource
 from app.core import ids
 from app.core.clock import now
-from app.core.context import AppContext
+from app.core.context import RequestContext
 from app.core.database import ReadSession
 from app.datasets import repository
 from app.datasets.tables import DatasetRow
 from app.datasets.upload import ReceivedFile, receive, temporary
 
 
-async def create(context: AppContext, request: Request) -> DatasetRow:
+async def create(context: RequestContext, request: Request) -> DatasetRow:
     """Receive, inspect and keep an upload. Raises a 4xx error and leaves nothing otherwise."""
     dataset_id = ids.new("ds")
     with temporary(context.storage.incoming / dataset_id) as path:
@@ -20,7 +20,7 @@ async def create(context: AppContext, request: Request) -> DatasetRow:
         return await context.with_checks(_keep, context, dataset_id, received)
 
 
-def _keep(context: AppContext, dataset_id: str, received: ReceivedFile) -> DatasetRow:
+def _keep(context: RequestContext, dataset_id: str, received: ReceivedFile) -> DatasetRow:
     incoming = context.storage.incoming / dataset_id
     source = TableSource(incoming, received.media_type)
     found = context.checks.run("inspect", table=source.as_dict())
@@ -36,7 +36,7 @@ def _keep(context: AppContext, dataset_id: str, received: ReceivedFile) -> Datas
     kept = context.storage.dataset(dataset_id)
     incoming.rename(kept)
     try:
-        with context.database.write() as session:
+        with context.write() as session:
             repository.add(session, row)
     except BaseException:
         kept.unlink(missing_ok=True)
@@ -44,7 +44,7 @@ def _keep(context: AppContext, dataset_id: str, received: ReceivedFile) -> Datas
     return row
 
 
-def source_of(context: AppContext, session: ReadSession, dataset_id: str) -> TableSource:
+def source_of(context: RequestContext, session: ReadSession, dataset_id: str) -> TableSource:
     """Where the dataset's table lies. Raises NotFoundError."""
     row = repository.get(session, dataset_id)
     return TableSource(context.storage.dataset(row.id), row.media_type)

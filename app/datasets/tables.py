@@ -3,16 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, String
+from sqlalchemy import BigInteger, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
+from app.core.tenancy import TenantOwned
 
 
-class DatasetRow(Base):
+class DatasetRow(TenantOwned, Base):
     """One uploaded file and what its inspection found."""
 
     __tablename__ = "dataset"
+    __table_args__ = (Index(None, "tenant_id", "id"),)
 
     id: Mapped[str] = mapped_column(String(48), primary_key=True)
     created_at: Mapped[datetime]

@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1", tags=["energy"])
 )
 def get_job_energy(job_id: str, context: Context) -> JobEnergy:
     """What a job took so far, by phase, trial and attempt."""
-    with context.database.read() as session:
+    with context.read() as session:
         jobs.get(session, job_id)
         return service.of_job(session, job_id)
 
@@ -25,5 +25,5 @@ def get_job_energy(job_id: str, context: Context) -> JobEnergy:
 @router.get("/energy", operation_id="get_energy", responses=documented(InvalidRequestError))
 def get_energy(context: Context, group_by: GroupBy = "day") -> EnergySummary:
     """What all jobs and forecasts took."""
-    with context.database.read() as session:
+    with context.read() as session:
         return service.summary(session, group_by)

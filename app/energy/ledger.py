@@ -2,8 +2,12 @@
 
 from collections.abc import Iterable
 
+from sqlalchemy import select
+
 from app.core.database import WriteSession
 from app.energy.tables import EnergyLedgerRow
+from app.forecasts.tables import ForecastRow
+from app.jobs.tables import JobRow
 from autopq.energy import EnergyRow
 
 
@@ -16,8 +20,13 @@ def append(
     forecast_id: str | None = None,
 ) -> None:
     """Keep rows for a job's attempt or for a forecast. They are facts: no fence guards them."""
+    if job_id is not None:
+        owner = select(JobRow.tenant_id).where(JobRow.id == job_id)
+    else:
+        owner = select(ForecastRow.tenant_id).where(ForecastRow.id == forecast_id)
     session.add_all(
         EnergyLedgerRow(
+            tenant_id=owner.scalar_subquery(),
             job_id=job_id,
             forecast_id=forecast_id,
             attempt=attempt,

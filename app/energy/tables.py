@@ -2,18 +2,20 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Integer, String
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
+from app.core.tenancy import TenantOwned
 
 
-class EnergyLedgerRow(Base):
+class EnergyLedgerRow(TenantOwned, Base):
     """Electricity of one interval of one process, spent on a job's attempt or on a forecast."""
 
     __tablename__ = "energy_ledger"
     __table_args__ = (
         CheckConstraint("(job_id IS NULL) <> (forecast_id IS NULL)", name="one_cause"),
+        Index(None, "tenant_id", "day"),
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)

@@ -91,7 +91,7 @@ def list_forecasts(
 ) -> Response:
     """Forecasts that were asked for, newest first; of one model or state if asked."""
     after = decode_cursor(cursor)
-    with context.database.read() as session:
+    with context.read() as session:
         found = repository.newest(
             session, limit=limit + 1, after=after, model_id=model_id, state=state
         )
@@ -110,7 +110,7 @@ def list_forecasts(
 )
 def get_forecast_status(forecast_id: str, context: Context) -> ForecastStatus:
     """State of a forecast, and why it failed if it did."""
-    with context.database.read() as session:
+    with context.read() as session:
         return _status(repository.get(session, forecast_id))
 
 
@@ -133,7 +133,7 @@ def get_forecast(
     """Quantiles at any levels, as JSON columns, CSV, Parquet or Arrow (`format`, or `Accept`)."""
     form = chosen_format(asked, accept)
     shown = None if fields is None else chosen(QuantileTable, fields)
-    with context.database.read() as session:
+    with context.read() as session:
         row = service.finished(context, session, forecast_id)
         config = TaskConfig.model_validate(models.get(session, row.model_id).config)
         figures = energy.of_forecast(session, row.id)
@@ -171,7 +171,7 @@ def get_forecast_paths(
     """Joint sample paths; as CSV, Parquet or Arrow a long table `item_id, timestamp, path,
     value`."""
     form = chosen_format(asked, accept)
-    with context.database.read() as session:
+    with context.read() as session:
         row = service.finished(context, session, forecast_id)
     tag = tag_of(row.id, row.attempt, "paths", form, items)
     if is_known(request, tag):
@@ -207,7 +207,7 @@ def get_forecast_aggregates(
     """Quantiles of a sum, peak or ramp, from the sample paths: they know how steps move
     together."""
     form = chosen_format(asked, accept)
-    with context.database.read() as session:
+    with context.read() as session:
         row = service.finished(context, session, forecast_id)
         config = TaskConfig.model_validate(models.get(session, row.model_id).config)
     levels = chosen_levels(quantile_levels, config.quantile_levels)

@@ -7,7 +7,7 @@ from typing import Any
 from app.checks.sources import INLINE_MEDIA_TYPE, TableSource
 from app.core import ids
 from app.core.clock import now
-from app.core.context import AppContext
+from app.core.context import RequestContext
 from app.core.database import ReadSession
 from app.core.errors import ConflictError, Problem, invalid
 from app.core.storage import Storage
@@ -22,7 +22,7 @@ from autopq.forecast import Forecast
 HISTORY, FUTURE = "history", "future"
 
 
-def create(context: AppContext, model_id: str, request: ForecastCreate) -> ForecastRow:
+def create(context: RequestContext, model_id: str, request: ForecastCreate) -> ForecastRow:
     """Check the rows against the model and queue the forecast. Raises NotFoundError, InputError
     and InvalidRequestError."""
     forecast_id = ids.new("fc")
@@ -34,10 +34,10 @@ def create(context: AppContext, model_id: str, request: ForecastCreate) -> Forec
 
 
 def _create(
-    context: AppContext, forecast_id: str, model_id: str, request: ForecastCreate
+    context: RequestContext, forecast_id: str, model_id: str, request: ForecastCreate
 ) -> ForecastRow:
     storage = context.storage
-    with context.database.read() as session:
+    with context.read() as session:
         model = models.get(session, model_id)
         history = _keep(storage, session, forecast_id, HISTORY, request.history)
         future = _keep(storage, session, forecast_id, FUTURE, request.future_covariates)
@@ -63,7 +63,7 @@ def _create(
         **{name: source and source.as_dict() for name, source in sources.items()},
     )
     _check_size(request.paths, checked["series"], model.config["horizon"], context.settings)
-    with context.database.write() as session:
+    with context.write() as session:
         repository.add(session, row)
     return row
 
@@ -113,7 +113,7 @@ def source_of(
     return TableSource(path, kept["media_type"])
 
 
-def finished(context: AppContext, session: ReadSession, forecast_id: str) -> ForecastRow:
+def finished(context: RequestContext, session: ReadSession, forecast_id: str) -> ForecastRow:
     """The forecast's row. Raises NotFoundError, and ConflictError while there is nothing to read
     and after a failure."""
     row = repository.get(session, forecast_id)
@@ -125,6 +125,6 @@ def finished(context: AppContext, session: ReadSession, forecast_id: str) -> For
     return row
 
 
-def load(context: AppContext, row: ForecastRow, *, paths: bool = False) -> Forecast:
+def load(context: RequestContext, row: ForecastRow, *, paths: bool = False) -> Forecast:
     path: Path = context.storage.forecast(row.id, row.attempt)
     return Forecast.load(path, paths=paths)

@@ -7,11 +7,12 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
+from app.core.tenancy import TenantOwned
 from app.forecasts.states import FORECAST_STATES
 from app.jobs.states import MAX_CRASHES, one_of
 
 
-class ForecastRow(Base):
+class ForecastRow(TenantOwned, Base):
     """A forecast of one model. `attempt` fences writes as it does for jobs."""
 
     __tablename__ = "forecast"
@@ -19,6 +20,7 @@ class ForecastRow(Base):
         CheckConstraint(one_of("state", FORECAST_STATES), name="state"),
         CheckConstraint(f"crashes BETWEEN 0 AND {MAX_CRASHES}", name="crashes"),
         Index(None, "state", "id"),
+        Index(None, "tenant_id", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(48), primary_key=True)

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.core import migrations
-from app.core.context import Context
+from app.core.context import System
 from app.core.errors import UnavailableError, documented
 from app.engine.lease import is_supervised
 
@@ -23,10 +23,10 @@ def healthz() -> Health:
 
 
 @router.get("/readyz", operation_id="readyz", responses=documented(UnavailableError))
-def readyz(context: Context) -> Health:
+def readyz(system: System) -> Health:
     """The database answers with the newest schema, and somebody supervises jobs."""
     try:
-        with context.database.read() as session:
+        with system.database.read() as session:
             if not migrations.at_head(session.connection()):
                 raise UnavailableError("The database needs a migration.")
             if not is_supervised(session):

@@ -42,7 +42,7 @@ def list_jobs(
 ) -> Page[Job]:
     """Jobs, newest first; of one state if asked."""
     after = decode_cursor(cursor)
-    with context.database.read() as session:
+    with context.read() as session:
         found = repository.newest(session, limit=limit + 1, after=after, state=state)
         rows, more = split_page(found, limit)
         items = [service.view(session, row) for row in rows]
@@ -52,7 +52,7 @@ def list_jobs(
 @router.get("/{job_id}", operation_id="get_job", responses=documented(NotFoundError))
 def get_job(job_id: str, response: Response, context: Context) -> Job:
     """State, phase and progress of a job."""
-    with context.database.read() as session:
+    with context.read() as session:
         job = service.view(session, repository.get(session, job_id))
     if job.state not in TERMINAL:
         response.headers["Retry-After"] = POLL_SECONDS
@@ -73,7 +73,7 @@ def cancel_job(job_id: str, context: Context) -> Job:
 @router.get("/{job_id}/audit", operation_id="get_job_audit", responses=documented(NotFoundError))
 def get_job_audit(job_id: str, context: Context) -> JobAudit:
     """What the audit of the data under this job's config found."""
-    with context.database.read() as session:
+    with context.read() as session:
         audit = repository.get(session, job_id).audit
     return JobAudit.model_validate({"job_id": job_id, "audit": audit})
 
@@ -85,7 +85,7 @@ def get_job_audit(job_id: str, context: Context) -> JobAudit:
 )
 def get_leaderboard(job_id: str, context: Context) -> Leaderboard:
     """Every candidate with its scores, seconds and watt-hours, the best first."""
-    with context.database.read() as session:
+    with context.read() as session:
         rows = service.leaderboard(session, job_id)
     return Leaderboard.model_validate({"job_id": job_id, "rows": [entry.row for entry in rows]})
 
@@ -102,7 +102,7 @@ def list_trials(
     after = decode_cursor(cursor)
     if after is not None and not (after.isdigit() and int(after) <= MAX_ROW_ID):
         raise invalid("cursor", "this is no cursor of trials.", "Use `next_cursor` as it came.")
-    with context.database.read() as session:
+    with context.read() as session:
         repository.get(session, job_id)
         found = repository.trials(
             session, job_id, limit=limit + 1, after=int(after) if after else None

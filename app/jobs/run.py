@@ -133,6 +133,7 @@ class Worker:
             )
             model = ModelRow(
                 id=ids.new("model"),
+                tenant_id=repository.get(session, self._job_id).tenant_id,
                 job_id=self._job_id,
                 attempt=self._attempt,
                 created_at=now(),

@@ -2,7 +2,7 @@
 
 from app.core import ids
 from app.core.clock import now
-from app.core.context import AppContext
+from app.core.context import RequestContext
 from app.core.database import ReadSession
 from app.core.errors import ConflictError
 from app.datasets import service as datasets
@@ -17,10 +17,10 @@ from autopq.quantiles import registry as quantile_models
 from autopq.task import TaskConfig
 
 
-def create(context: AppContext, request: JobCreate) -> Job:
+def create(context: RequestContext, request: JobCreate) -> Job:
     """Audit the dataset under the config and queue the job. Raises NotFoundError, InputError."""
     _check_components(request.config)
-    with context.database.read() as session:
+    with context.read() as session:
         source = datasets.source_of(context, session, request.dataset_id)
     config = request.config.model_dump(mode="json")
     found = context.checks.run("audit", table=source.as_dict(), config=config)
@@ -38,7 +38,7 @@ def create(context: AppContext, request: JobCreate) -> Job:
         error=None,
         created_at=now(),
     )
-    with context.database.write() as session:
+    with context.write() as session:
         repository.add(session, row)
     return _job(row, None)
 
@@ -62,9 +62,9 @@ def view(session: ReadSession, row: JobRow) -> Job:
     return _job(row, models.id_of_job(session, row.id))
 
 
-def cancel(context: AppContext, job_id: str) -> Job:
+def cancel(context: RequestContext, job_id: str) -> Job:
     """Raises NotFoundError, ConflictError."""
-    with context.database.write() as session:
+    with context.write() as session:
         transitions.request_cancel(session, job_id, now())
         session.flush()
         return view(session, repository.get(session, job_id))

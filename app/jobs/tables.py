@@ -15,12 +15,13 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
+from app.core.tenancy import TenantOwned
 from app.jobs.states import ATTEMPT_STATES, JOB_STATES, MAX_CRASHES, one_of
 
 MAX_ROW_ID = 2**63 - 1  # of the tables numbered by the database
 
 
-class JobRow(Base):
+class JobRow(TenantOwned, Base):
     """A job. `attempt` only ever grows and fences writes; `crashes` counts attempts that ended by
     themselves without a result and decides about the retry."""
 
@@ -29,6 +30,7 @@ class JobRow(Base):
         CheckConstraint(one_of("state", JOB_STATES), name="state"),
         CheckConstraint(f"crashes BETWEEN 0 AND {MAX_CRASHES}", name="crashes"),
         Index(None, "state", "id"),
+        Index(None, "tenant_id", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(48), primary_key=True)

@@ -167,6 +167,12 @@ def table() -> pd.DataFrame:
     return example_table()
 
 
+@pytest.fixture(scope="session")
+def service_type() -> type[Service]:
+    """For services of other scopes than the ones below."""
+    return Service
+
+
 @pytest.fixture
 def make_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     """Starts services of this test alone and stops them after it."""

@@ -18,7 +18,7 @@ from app.main import create_app
 from app.settings import Settings
 
 settings = Settings(data_dir=Path(sys.argv[1]), supervise=False)
-with TestClient(create_app(settings)) as http:
+with TestClient(create_app(settings), base_url="http://127.0.0.1") as http:
     csv = Path(sys.argv[2]).read_bytes()
     dataset = http.post("/v1/datasets", content=csv, headers={"Content-Type": "text/csv"}).json()
     config = {"target": "load", "known_covariates": ["temperature"]}
@@ -49,7 +49,7 @@ OPERATIONS = {
     "get_job_audit", "get_leaderboard", "list_trials", "get_job_energy",
     "get_model", "create_forecast", "get_forecast_status", "get_forecast", "get_forecast_paths",
     "list_forecasts", "get_forecast_aggregates",
-    "get_energy", "healthz", "readyz",
+    "get_energy", "create_key", "list_keys", "get_key", "revoke_key", "healthz", "readyz",
 }  # fmt: skip
 
 

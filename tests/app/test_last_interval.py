@@ -45,6 +45,7 @@ def database(settings: Settings) -> Iterator[Database]:
     with opened.write() as session:
         session.add(
             DatasetRow(
+                tenant_id="default",
                 id="ds",
                 created_at=now(),
                 media_type="text/csv",
@@ -57,6 +58,7 @@ def database(settings: Settings) -> Iterator[Database]:
     with opened.write() as session:
         session.add(
             JobRow(
+                tenant_id="default",
                 id="job",
                 dataset_id="ds",
                 config={},
@@ -72,6 +74,7 @@ def database(settings: Settings) -> Iterator[Database]:
     with opened.write() as session:
         session.add(
             ModelRow(
+                tenant_id="default",
                 id="model",
                 job_id="job",
                 attempt=1,
@@ -89,6 +92,7 @@ def add_forecast(database: Database, forecast_id: str, state: str = "queued") ->
     with database.write() as session:
         session.add(
             ForecastRow(
+                tenant_id="default",
                 id=forecast_id,
                 model_id="model",
                 paths=1,

@@ -55,6 +55,7 @@ def test_upgrading_again_keeps_rows(database: Database) -> None:
     with database.write() as session:
         session.add(
             DatasetRow(
+                tenant_id="default",
                 id="ds",
                 created_at=now(),
                 media_type="text/csv",
@@ -74,6 +75,7 @@ def test_downgrade_with_rows_and_up_again(database: Database) -> None:
     with database.engine.begin() as connection:
         connection.execute(
             insert(DatasetRow).values(
+                tenant_id="default",
                 id="ds",
                 created_at=now(),
                 media_type="text/csv",
@@ -85,6 +87,7 @@ def test_downgrade_with_rows_and_up_again(database: Database) -> None:
         )
         connection.execute(
             insert(JobRow).values(
+                tenant_id="default",
                 id="job",
                 dataset_id="ds",
                 config={},

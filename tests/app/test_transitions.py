@@ -29,6 +29,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
     with opened.write() as session:
         session.add(
             DatasetRow(
+                tenant_id="default",
                 id="ds",
                 created_at=now(),
                 media_type="text/csv",
@@ -46,6 +47,7 @@ def queue(database: Database, *job_ids: str) -> None:
     with database.write() as session:
         for job_id in job_ids:
             row = JobRow(
+                tenant_id="default",
                 id=job_id,
                 dataset_id="ds",
                 config={},
@@ -192,6 +194,7 @@ class TestForecasts:
         with database.write() as session:
             session.add(
                 ModelRow(
+                    tenant_id="default",
                     id="m",
                     job_id="a",
                     attempt=1,
@@ -204,6 +207,7 @@ class TestForecasts:
         with database.write() as session:
             session.add(
                 ForecastRow(
+                    tenant_id="default",
                     id="f",
                     model_id="m",
                     paths=1,

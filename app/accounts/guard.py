@@ -1,0 +1,94 @@
+"""Says who a request is from before anything of it is read."""
+
+from urllib.parse import urlsplit
+
+from anyio import to_thread
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from app.accounts import repository, service
+from app.accounts.exposure import is_loopback, is_loopback_address
+from app.core.clock import now
+from app.core.context import AppContext
+from app.core.database import Database
+from app.core.errors import AppError, ForbiddenError, UnauthorizedError
+from app.core.handlers import problem_response
+from app.core.principal import ANYBODY, Principal
+from app.settings import Settings
+
+# What says nothing about anybody.
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json"})
+
+_PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+
+
+class GuardMiddleware:
+    """Puts a `Principal` into the request's state, or answers 401 or 403."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self._may_be_open = is_loopback(settings.host)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in PUBLIC_PATHS:
+            await self.app(scope, receive, send)
+            return
+        context = scope["app"].state.context
+        assert isinstance(context, AppContext)
+        headers = Headers(scope=scope)
+        try:
+            principal = await to_thread.run_sync(self._principal, context.database, headers)
+        except AppError as error:
+            refused = problem_response(error.problem(scope["path"]), error.headers)
+            await refused(scope, receive, send)
+            return
+        scope.setdefault("state", {})["principal"] = principal
+        await self.app(scope, receive, send)
+
+    def _principal(self, database: Database, headers: Headers) -> Principal:
+        given = headers.get("authorization")
+        with database.read() as session:
+            if given is not None:
+                kind, _, text = given.partition(" ")
+                principal = service.bearer(session, text.strip(), now())
+                if kind.lower() != "bearer" or principal is None:
+                    raise _unauthorized("The key is unknown, revoked or expired.")
+                return principal
+            if not self._may_be_open or repository.any_key(session):
+                raise _unauthorized("This service answers only requests that come with a key.")
+        _check_local(headers)
+        return ANYBODY
+
+
+def _unauthorized(detail: str) -> UnauthorizedError:
+    return UnauthorizedError(
+        f"{detail} Send one as `Authorization: Bearer apq_…`; `autopq keys create` makes one.",
+        headers={"WWW-Authenticate": 'Bearer realm="autopq"'},
+    )
+
+
+def _check_local(headers: Headers) -> None:
+    """An open service must not be used by strangers through this machine: by a page in its
+    browser (which may also give its own name this machine's address), or by a proxy on it."""
+    for name in _PROXY_HEADERS:
+        if name in headers:
+            raise ForbiddenError(
+                f"The request came through a proxy (it has the header '{name}'). Make a key with "
+                "`autopq keys create`; from then on only requests with a key are answered."
+            )
+    for address in (f"//{headers.get('host', '')}", headers.get("origin")):
+        if address is not None and not _names_this_machine(address):
+            raise ForbiddenError(
+                f"'{address.removeprefix('//')}' is not an address of this machine, and without "
+                "keys only this machine may use the service. Make one with `autopq keys create`."
+            )
+    if headers.get("sec-fetch-site") == "cross-site":
+        raise ForbiddenError("A page of another site sent this request.")
+
+
+def _names_this_machine(address: str) -> bool:
+    try:
+        host = urlsplit(address).hostname or ""
+    except ValueError:
+        return False
+    return host == "localhost" or is_loopback_address(host)

@@ -1,0 +1,51 @@
+"""Keys over HTTP."""
+
+from datetime import datetime
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from app.core.bodies import RequestBody
+from app.core.principal import Scope
+
+
+class KeyCreate(RequestBody):
+    """A new key of the caller's tenant."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "nightly forecasts",
+                    "scopes": ["read", "submit"],
+                    "expires_at": "2027-12-31T00:00:00Z",
+                }
+            ]
+        }
+    )
+
+    name: str = Field(min_length=1, max_length=100, description="What the key is for.")
+    scopes: list[Scope] = Field(
+        ["read", "submit"],
+        min_length=1,
+        max_length=4,
+        description="What it may do: none that the caller's own key may not.",
+    )
+    expires_at: AwareDatetime | None = Field(None, description="Never, if null.")
+
+
+class ApiKey(BaseModel):
+    """A key, without its secret."""
+
+    id: str
+    name: str
+    scopes: list[Scope]
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None = Field(description="Kept to the minute.")
+
+
+class NewApiKey(ApiKey):
+    """A key just made."""
+
+    key: str = Field(description="To send as `Authorization: Bearer …`; shown only now.")

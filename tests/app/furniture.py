@@ -1,0 +1,118 @@
+"""One row of everything for a tenant, written past the service."""
+
+import numpy as np
+
+from app.core.clock import now
+from app.core.database import Database
+from app.core.plain import plain
+from app.core.storage import Storage
+from app.datasets.tables import DatasetRow
+from app.energy.tables import EnergyLedgerRow
+from app.forecasts.tables import ForecastRow
+from app.jobs.tables import AttemptRow, JobRow, LeaderboardEntryRow, TrialRow
+from app.models.tables import ModelRow
+from autopq.data.audit import audit, inspect
+from autopq.data.example import synthetic_load
+from autopq.forecast import Forecast
+from autopq.task import TaskConfig
+
+LEADER = {
+    "rank": 1,
+    "name": "residual",
+    "forecaster": "seasonal_naive",
+    "quantile_model": "residual",
+    "training_method": None,
+    "reference": True,
+    "validation": {"mean_pinball": 1.0},
+    "test": {},
+    "seconds": 1.0,
+    "energy_wh": 1.0,
+}
+
+
+def furnish(database: Database, storage: Storage, tenant_id: str, name: str) -> dict[str, str]:
+    """The new rows' ids by the names that path parameters have; with the files answers need."""
+    ids = {f"{kind}_id": f"{kind}_of_{name}" for kind in ("dataset", "job", "model", "forecast")}
+    own = {"tenant_id": tenant_id}
+    of_job = {"job_id": ids["job_id"], "attempt": 1}
+    counts = {"attempt": 1, "crashes": 0, "created_at": now(), "state": "succeeded"}
+    table = synthetic_load(np.random.default_rng(0), days=10)
+    task = TaskConfig(target="load", horizon=2)
+    config = task.model_dump(mode="json")
+    rows = [
+        DatasetRow(
+            **own,
+            id=ids["dataset_id"],
+            created_at=now(),
+            media_type="text/csv",
+            size_bytes=1,
+            sha256="0",
+            rows=1,
+            inspection=plain(inspect(table).as_dict()),
+        ),
+        JobRow(
+            **own,
+            **counts,
+            id=ids["job_id"],
+            dataset_id=ids["dataset_id"],
+            config=config,
+            audit=plain(audit(table, task)[1].as_dict()),
+            progress=1.0,
+            message="done",
+        ),
+        AttemptRow(job_id=ids["job_id"], number=1, state="succeeded", started_at=now()),
+        LeaderboardEntryRow(job_id=ids["job_id"], rank=1, row=LEADER),
+        TrialRow(
+            **of_job,
+            finished_at=now(),
+            phase="search",
+            name="trial",
+            params={},
+            seconds=1.0,
+            energy_wh=1.0,
+        ),
+        ModelRow(
+            **own,
+            **of_job,
+            id=ids["model_id"],
+            created_at=now(),
+            config=config,
+            summary=LEADER,
+            size_bytes=1,
+        ),
+        ForecastRow(**own, **counts, id=ids["forecast_id"], model_id=ids["model_id"], paths=1),
+        EnergyLedgerRow(
+            **own,
+            **of_job,
+            day="2026-01-01",
+            started_at=now(),
+            seconds=1.0,
+            phase="search",
+            cpu_mj=1,
+            gpu_mj=0,
+            ram_mj=0,
+            cpu_method="rapl",
+            gpu_method="none",
+            ram_method="none",
+            measured=True,
+            country="DEU",
+            carbon_g_per_kwh=1.0,
+            pue=1.0,
+            tool="none",
+        ),
+    ]
+    with database.write() as session:
+        for row in rows:
+            session.add(row)
+            session.flush()  # in this order, which foreign keys want
+    stamps = np.array([["2024-01-01T00", "2024-01-01T01"]], dtype="datetime64[ns]")
+    Forecast(
+        target="load",
+        item_ids=("series",),
+        timestamps=stamps,
+        timezone="UTC",
+        levels=np.array([0.1, 0.9]),
+        quantiles=np.zeros((1, 2, 2)),
+        paths=np.zeros((1, 1, 2), np.float32),
+    ).save(storage.forecast(ids["forecast_id"], 1))
+    return ids
