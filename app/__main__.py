@@ -9,6 +9,8 @@ from app.core.logs import configure_logs
 from app.settings import Settings
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from app.core.database import Database
 
 USAGE_CODE = 2
@@ -22,13 +24,22 @@ def serve(settings: Settings) -> None:
 
     configure_logs()
     _prepare_or_exit(settings)
-    uvicorn.run(
-        create_app(settings),
+    app = create_app(settings)
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: "list[socket] | None" = None) -> None:
+            # Streams would keep their connections open, and uvicorn waiting for them.
+            app.state.context.streams.close()
+            await super().shutdown(sockets)
+
+    config = uvicorn.Config(
+        app,
         host=settings.host,
         port=settings.port,
         access_log=False,
         timeout_graceful_shutdown=10,
     )
+    Server(config).run()
 
 
 def _prepare_or_exit(settings: Settings) -> None:

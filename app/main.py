@@ -26,6 +26,7 @@ from app.core.errors import (
 )
 from app.core.representation import sparse_schemas
 from app.core.schema import open_database
+from app.core.streams import Streams
 from app.datasets.endpoints import router as datasets
 from app.energy.endpoints import router as energy
 from app.engine.local import LocalEngine
@@ -53,6 +54,7 @@ def create_app(settings: Settings) -> FastAPI:
             open_database(settings.resolved_database_url),
             CheckPool(settings),
             CapacityLimiter(settings.check_processes),
+            Streams(settings.max_streams, settings.max_streams_per_key),
         )
         settings.storage.prepare()
         await to_thread.run_sync(migrations.upgrade, context.database.engine)

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     lease_seconds: float = Field(
         10.0, gt=1, description="How long a silent supervisor keeps its role."
     )
+    max_streams: int = Field(100, ge=1, description="Event streams open at the same time.")
+    max_streams_per_key: int = Field(10, ge=1, description="The same, of one API key.")
     cached_models: int = Field(4, ge=1, description="Models the prediction worker keeps loaded.")
     country_iso_code: str = Field(
         "DEU", pattern="^[A-Z]{3}$", description="Country whose grid's carbon factor counts."

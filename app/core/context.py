@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, ParamSpec, TypeVar
 
@@ -12,8 +12,10 @@ from fastapi import Depends, Request
 from app.checks.pool import CheckPool
 from app.core.database import Database, ReadSession, WriteSession
 from app.core.errors import ForbiddenError
+from app.core.in_flight import InFlight
 from app.core.principal import Principal, Scope
 from app.core.storage import Storage
+from app.core.streams import Streams
 from app.settings import Settings
 
 P = ParamSpec("P")
@@ -28,6 +30,8 @@ class AppContext:
     database: Database
     checks: CheckPool
     check_limiter: CapacityLimiter
+    streams: Streams
+    in_flight: InFlight = field(default_factory=InFlight)
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,14 @@ class RequestContext:
     @property
     def checks(self) -> CheckPool:
         return self._app.checks
+
+    @property
+    def streams(self) -> Streams:
+        return self._app.streams
+
+    @property
+    def in_flight(self) -> InFlight:
+        return self._app.in_flight
 
     def read(self) -> AbstractContextManager[ReadSession]:
         return self._app.database.read(self.principal.tenant_id)

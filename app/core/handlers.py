@@ -19,6 +19,7 @@ from app.core.errors import (
     body_of,
     from_input_error,
 )
+from app.core.idempotency import AnsweredBeforeError, answer_again
 from autopq.errors import InputError
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ _DEFAULT_MEND = "Correct it as the API description says."
 
 def install(app: FastAPI) -> None:
     app.add_exception_handler(AppError, _on_app_error)
+    app.add_exception_handler(AnsweredBeforeError, answer_again)
     app.add_exception_handler(InputError, _on_input_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)

@@ -2,11 +2,12 @@
 
 from app.accounts.tables import ApiKeyRow, TenantRow
 from app.core.database import Base, Database
+from app.core.idempotency import IdempotencyKeyRow
 from app.datasets.tables import DatasetRow
 from app.energy.tables import EnergyLedgerRow
 from app.engine.tables import SupervisorLeaseRow
 from app.forecasts.tables import ForecastRow
-from app.jobs.tables import AttemptRow, JobRow, LeaderboardEntryRow, TrialRow
+from app.jobs.tables import AttemptRow, JobEventRow, JobRow, LeaderboardEntryRow, TrialRow
 from app.models.tables import ModelRow
 
 METADATA = Base.metadata
@@ -17,11 +18,13 @@ TABLES = (
     JobRow,
     AttemptRow,
     TrialRow,
+    JobEventRow,
     LeaderboardEntryRow,
     ModelRow,
     ForecastRow,
     EnergyLedgerRow,
     SupervisorLeaseRow,
+    IdempotencyKeyRow,
 )
 
 

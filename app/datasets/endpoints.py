@@ -6,12 +6,14 @@ from fastapi import APIRouter, Query, Request, Response
 
 from app.core.context import Context
 from app.core.errors import (
+    ConflictError,
     InvalidRequestError,
     NotFoundError,
     TooLargeError,
     UnsupportedError,
     documented,
 )
+from app.core.idempotency import OnceStreamed
 from app.core.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor, split_page
 from app.core.representation import CONDITIONAL, Fields, representation
 from app.datasets import repository, service
@@ -47,12 +49,14 @@ _UPLOAD_BODY: dict[str, Any] = {
     "",
     status_code=201,
     operation_id="create_dataset",
-    responses=documented(TooLargeError, UnsupportedError, InvalidRequestError),
+    responses=documented(ConflictError, TooLargeError, UnsupportedError, InvalidRequestError),
     openapi_extra=_UPLOAD_BODY,
 )
-async def create_dataset(request: Request, response: Response, context: Context) -> Dataset:
+async def create_dataset(
+    request: Request, response: Response, context: Context, once: OnceStreamed
+) -> Dataset:
     """Upload a long table (series, time, target, covariates). It is inspected before it is kept."""
-    row = await service.create(context, request)
+    row = await service.create(context, request, once)
     response.headers["Location"] = f"/v1/datasets/{row.id}"
     return _dataset(row)
 

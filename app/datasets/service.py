@@ -7,20 +7,25 @@ from app.core import ids
 from app.core.clock import now
 from app.core.context import RequestContext
 from app.core.database import ReadSession
+from app.core.idempotency import Effect
 from app.datasets import repository
+from app.datasets.schemas import Dataset
 from app.datasets.tables import DatasetRow
 from app.datasets.upload import ReceivedFile, receive, temporary
 
 
-async def create(context: RequestContext, request: Request) -> DatasetRow:
+async def create(context: RequestContext, request: Request, once: Effect) -> DatasetRow:
     """Receive, inspect and keep an upload. Raises a 4xx error and leaves nothing otherwise."""
     dataset_id = ids.new("ds")
     with temporary(context.storage.incoming / dataset_id) as path:
         received = await receive(request, path)
-        return await context.with_checks(_keep, context, dataset_id, received)
+        return await context.with_checks(_keep, context, dataset_id, received, once)
 
 
-def _keep(context: RequestContext, dataset_id: str, received: ReceivedFile) -> DatasetRow:
+def _keep(
+    context: RequestContext, dataset_id: str, received: ReceivedFile, once: Effect
+) -> DatasetRow:
+    once.begin(f"{received.media_type} {received.sha256}".encode())
     incoming = context.storage.incoming / dataset_id
     source = TableSource(incoming, received.media_type)
     found = context.checks.run("inspect", table=source.as_dict())
@@ -38,6 +43,8 @@ def _keep(context: RequestContext, dataset_id: str, received: ReceivedFile) -> D
     try:
         with context.write() as session:
             repository.add(session, row)
+            dataset = Dataset.model_validate(row, from_attributes=True)
+            once.keep(session, dataset, status=201, location=f"/v1/datasets/{row.id}")
     except BaseException:
         kept.unlink(missing_ok=True)
         raise

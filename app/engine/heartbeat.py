@@ -29,7 +29,9 @@ class Heartbeat:
         self._seconds = seconds
         self._fatal = fatal
         self._parent = int(os.environ.get(PARENT_VARIABLE, "0"))
-        self._done = threading.Event()
+        self._done = False
+        self._early = False
+        self._wake = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Self:
@@ -42,12 +44,24 @@ class Heartbeat:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._done.set()
+        self._done = True
+        self._wake.set()
         self._thread.join()
+
+    def hurry(self) -> None:
+        """Beat now rather than when the time comes. Returns at once."""
+        self._early = True
+        self._wake.set()
 
     def _run(self) -> None:
         until_beat = self._seconds
-        while not self._done.wait(min(_PARENT_POLL_S, until_beat)):
+        while True:
+            self._wake.wait(min(_PARENT_POLL_S, until_beat))
+            self._wake.clear()
+            if self._done:
+                return
+            if self._early:
+                self._early, until_beat = False, 0.0
             if self._parent and os.getppid() != self._parent:
                 self._try_beat()
                 os.killpg(os.getpgrp(), signal.SIGKILL)

@@ -16,6 +16,7 @@ from app.core.errors import (
     TooLargeError,
     documented,
 )
+from app.core.idempotency import Once
 from app.core.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor, split_page
 from app.core.representation import (
     CONDITIONAL,
@@ -62,13 +63,13 @@ _READ_ERRORS = documented(NotFoundError, NotAcceptableError, ConflictError, Inva
     "/models/{model_id}/forecasts",
     status_code=202,
     operation_id="create_forecast",
-    responses=documented(NotFoundError, TooLargeError, InvalidRequestError),
+    responses=documented(NotFoundError, ConflictError, TooLargeError, InvalidRequestError),
 )
 async def create_forecast(
-    model_id: str, request: ForecastCreate, response: Response, context: Context
+    model_id: str, request: ForecastCreate, response: Response, context: Context, once: Once
 ) -> ForecastStatus:
     """Forecast with a fitted model, from new rows if given. Nothing is trained again."""
-    row = await context.with_checks(service.create, context, model_id, request)
+    row = await context.with_checks(service.create, context, model_id, request, once)
     response.headers["Location"] = f"/v1/forecasts/{row.id}"
     response.headers["Retry-After"] = "1"
     return _status(row)

@@ -10,10 +10,11 @@ from app.core.clock import now
 from app.core.context import RequestContext
 from app.core.database import ReadSession
 from app.core.errors import ConflictError, Problem, invalid
+from app.core.idempotency import Effect
 from app.core.storage import Storage
 from app.datasets import repository as datasets
 from app.forecasts import repository
-from app.forecasts.schemas import ForecastCreate, TableReference
+from app.forecasts.schemas import ForecastCreate, ForecastStatus, TableReference
 from app.forecasts.tables import ForecastRow
 from app.models import repository as models
 from app.settings import Settings
@@ -22,19 +23,25 @@ from autopq.forecast import Forecast
 HISTORY, FUTURE = "history", "future"
 
 
-def create(context: RequestContext, model_id: str, request: ForecastCreate) -> ForecastRow:
+def create(
+    context: RequestContext, model_id: str, request: ForecastCreate, once: Effect
+) -> ForecastRow:
     """Check the rows against the model and queue the forecast. Raises NotFoundError, InputError
     and InvalidRequestError."""
     forecast_id = ids.new("fc")
     try:
-        return _create(context, forecast_id, model_id, request)
+        return _create(context, forecast_id, model_id, request, once)
     except BaseException:
         context.storage.discard_forecast(forecast_id)
         raise
 
 
 def _create(
-    context: RequestContext, forecast_id: str, model_id: str, request: ForecastCreate
+    context: RequestContext,
+    forecast_id: str,
+    model_id: str,
+    request: ForecastCreate,
+    once: Effect,
 ) -> ForecastRow:
     storage = context.storage
     with context.read() as session:
@@ -65,6 +72,8 @@ def _create(
     _check_size(request.paths, checked["series"], model.config["horizon"], context.settings)
     with context.write() as session:
         repository.add(session, row)
+        status = ForecastStatus.model_validate(row, from_attributes=True)
+        once.keep(session, status, status=202, location=f"/v1/forecasts/{row.id}")
     return row
 
 

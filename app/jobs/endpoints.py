@@ -1,62 +1,132 @@
 """`/v1/jobs`."""
 
-from fastapi import APIRouter, Response
+from collections.abc import AsyncIterator
+from typing import Annotated
 
-from app.core.context import Context
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from app.core.context import Context, RequestContext
 from app.core.errors import (
     ConflictError,
     InvalidRequestError,
     NotFoundError,
     TooLargeError,
+    UnavailableError,
     documented,
     invalid,
 )
+from app.core.idempotency import Once
+from app.core.instants import Instant
 from app.core.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor, split_page
+from app.core.representation import CONDITIONAL, Fields, representation
 from app.jobs import repository, service
+from app.jobs.repository import JobFilter
 from app.jobs.schemas import Job, JobAudit, JobCreate, Leaderboard, Trial
 from app.jobs.states import TERMINAL, JobState
+from app.jobs.stream import follow
 from app.jobs.tables import MAX_ROW_ID
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
 POLL_SECONDS = "1"
 
+LastEventId = Annotated[
+    int | None,
+    Header(
+        alias="Last-Event-ID",
+        ge=0,
+        le=MAX_ROW_ID,
+        description="The `id` of the last event that was seen.",
+    ),
+]
+
 
 @router.post(
     "",
     status_code=202,
     operation_id="create_job",
-    responses=documented(NotFoundError, TooLargeError, InvalidRequestError),
+    responses=documented(NotFoundError, ConflictError, TooLargeError, InvalidRequestError),
 )
-async def create_job(request: JobCreate, response: Response, context: Context) -> Job:
+async def create_job(request: JobCreate, response: Response, context: Context, once: Once) -> Job:
     """Audit the dataset and queue a forecasting job on it. A worker process runs it."""
-    job = await context.with_checks(service.create, context, request)
+    job = await context.with_checks(service.create, context, request, once)
     response.headers["Location"] = job.links.self_
     response.headers["Retry-After"] = POLL_SECONDS
     return job
 
 
-@router.get("", operation_id="list_jobs", responses=documented(InvalidRequestError))
+@router.get(
+    "",
+    operation_id="list_jobs",
+    response_model=Page[Job],
+    responses=CONDITIONAL | documented(InvalidRequestError),
+)
 def list_jobs(
-    context: Context, state: JobState | None = None, limit: Limit = 20, cursor: Cursor = None
-) -> Page[Job]:
-    """Jobs, newest first; of one state if asked."""
+    asked: Request,
+    context: Context,
+    state: JobState | None = None,
+    dataset_id: Annotated[str | None, Query(max_length=64)] = None,
+    created_after: Instant | None = None,
+    created_before: Instant | None = None,
+    fields: Fields = None,
+    limit: Limit = 20,
+    cursor: Cursor = None,
+) -> Response:
+    """Jobs, newest first; those of a state, of a dataset or of a time, if asked."""
+    which = JobFilter(state, dataset_id, created_after, created_before)
     after = decode_cursor(cursor)
     with context.read() as session:
-        found = repository.newest(session, limit=limit + 1, after=after, state=state)
+        found = repository.newest(session, which, limit=limit + 1, after=after)
         rows, more = split_page(found, limit)
-        items = [service.view(session, row) for row in rows]
-    return Page(items=items, next_cursor=encode_cursor(rows[-1].id) if more else None)
+        jobs = service.views(session, rows)
+    next_cursor = encode_cursor(rows[-1].id) if more else None
+    return representation(asked, Page[Job](items=jobs, next_cursor=next_cursor), fields)
 
 
-@router.get("/{job_id}", operation_id="get_job", responses=documented(NotFoundError))
-def get_job(job_id: str, response: Response, context: Context) -> Job:
+@router.get(
+    "/{job_id}",
+    operation_id="get_job",
+    response_model=Job,
+    responses=CONDITIONAL | documented(NotFoundError, InvalidRequestError),
+)
+def get_job(asked: Request, job_id: str, context: Context, fields: Fields = None) -> Response:
     """State, phase and progress of a job."""
     with context.read() as session:
         job = service.view(session, repository.get(session, job_id))
+    answer = representation(asked, job, fields)
     if job.state not in TERMINAL:
-        response.headers["Retry-After"] = POLL_SECONDS
-    return job
+        answer.headers["Retry-After"] = POLL_SECONDS
+    return answer
+
+
+async def _reader(
+    job_id: str, context: Context, last_event_id: LastEventId = None
+) -> AsyncIterator[int]:
+    """Takes a place among the streams, and says after which event to go on."""
+    with context.streams.place(context.principal.account):
+        await context.streams.read(_exists, context, job_id)
+        yield last_event_id or 0
+
+
+def _exists(context: RequestContext, job_id: str) -> None:
+    with context.read() as session:
+        repository.get(session, job_id)
+
+
+@router.get(
+    "/{job_id}/events",
+    operation_id="follow_job",
+    response_class=EventSourceResponse,
+    responses=documented(NotFoundError, InvalidRequestError, UnavailableError),
+)
+async def follow_job(
+    job_id: str, context: Context, after: Annotated[int, Depends(_reader)]
+) -> AsyncIterator[ServerSentEvent]:
+    """The job's events as they come (server-sent events), from the first one or after
+    `Last-Event-ID`. The last one is `done`. Polling the job tells the same."""
+    async for event in follow(context, job_id, after):
+        yield event
 
 
 @router.post(

@@ -1,6 +1,8 @@
 """The library's observer in a worker: gathers what it is told and writes it in fenced batches."""
 
 import threading
+import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +12,12 @@ from app.core.plain import plain
 from app.energy import ledger
 from app.jobs import transitions
 from app.jobs.tables import TrialRow
-from app.jobs.transitions import FenceLostError
+from app.jobs.transitions import FenceLostError, News
 from autopq.energy import EnergyRow
 from autopq.observer import Phase, TrialRecord
+
+_WORTH_AN_EVENT = 0.01
+_ENOUGH_FOR_AN_ETA = 0.02
 
 
 class Reporter:
@@ -23,23 +28,47 @@ class Reporter:
         self._job_id = job_id
         self._attempt = attempt
         self._stop = threading.Event()
-        self._lock = threading.Lock()  # guards the three below
-        self._news: dict[str, Any] = {}
+        self._began = time.monotonic()
+        self.on_phase: Callable[[], None] = lambda: None  # so that no phase is too short to show
+        self._lock = threading.Lock()  # guards the seven below
+        self._values: dict[str, Any] = {}
+        self._news: list[News] = []
+        self._told = -1.0  # the progress that the last event told
+        self._finished = 0
+        self._best: dict[str, Any] | None = None
         self._trials: list[tuple[datetime, TrialRecord]] = []
         self._energy: list[EnergyRow] = []
         self._flushing = threading.Lock()  # one flush at a time, so that no row is written twice
 
     def phase(self, phase: Phase) -> None:
         with self._lock:
-            self._news["phase"] = phase
+            self._values["phase"] = phase
+            self._news.append((now(), "phase", {"phase": phase}))
+        self.on_phase()
 
     def progress(self, fraction: float, message: str) -> None:
+        done = min(max(float(fraction), 0.0), 1.0)
+        values = {"progress": done, "message": message, "eta_seconds": self._eta(done)}
         with self._lock:
-            self._news |= {"progress": min(max(float(fraction), 0.0), 1.0), "message": message}
+            self._values |= values
+            if done >= self._told + _WORTH_AN_EVENT or done == 1.0 != self._told:
+                self._told = done
+                self._news.append((now(), "progress", values))
 
     def trial(self, trial: TrialRecord) -> None:
+        shown = {
+            "phase": trial.phase,
+            "name": trial.name,
+            "score": plain(trial.score),
+        }
         with self._lock:
+            self._finished += 1
+            if self._is_best(shown):
+                self._best = shown
+            self._values |= {"trials": self._finished, "best": self._best}
             self._trials.append((now(), trial))
+            told = {**shown, "seconds": trial.seconds, "error": trial.error, "best": self._best}
+            self._news.append((now(), "trial", told))
 
     def energy(self, row: EnergyRow) -> None:
         with self._lock:
@@ -57,20 +86,35 @@ class Reporter:
         lost: FenceLostError | None = None
         with self._flushing:
             with self._lock:
-                news, trials, energy = dict(self._news), list(self._trials), list(self._energy)
+                values, news = dict(self._values), list(self._news)
+                trials, energy = list(self._trials), list(self._energy)
             with self._database.write() as session:
                 ledger.append(session, energy, job_id=self._job_id, attempt=self._attempt)
                 session.add_all(self._trial_row(at, trial) for at, trial in trials)
                 try:
-                    transitions.report(session, self._job_id, self._attempt, now(), **news)
+                    transitions.report(session, self._job_id, self._attempt, now(), news, **values)
                 except FenceLostError as error:
                     lost = error
             with self._lock:
                 del self._trials[: len(trials)]
                 del self._energy[: len(energy)]
-                self._news = {k: v for k, v in self._news.items() if news.get(k) != v}
+                del self._news[: len(news)]
+                self._values = {k: v for k, v in self._values.items() if values.get(k) != v}
         if lost is not None:
             raise lost
+
+    def _eta(self, done: float) -> float | None:
+        """Seconds to the end, if the rest goes as fast as what is done."""
+        if done < _ENOUGH_FOR_AN_ETA:
+            return None
+        return round((time.monotonic() - self._began) * (1 - done) / done, 1)
+
+    def _is_best(self, trial: dict[str, Any]) -> bool:
+        """Scores of one phase are of one kind; another phase starts anew."""
+        if trial["score"] is None:
+            return False
+        best = self._best
+        return best is None or best["phase"] != trial["phase"] or trial["score"] < best["score"]
 
     def _trial_row(self, at: datetime, trial: TrialRecord) -> TrialRow:
         return TrialRow(

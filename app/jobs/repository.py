@@ -1,13 +1,15 @@
 """Queries on jobs, attempts, trials and leaderboards that change no state."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from app.core.database import ReadSession, WriteSession
 from app.core.errors import NotFoundError
 from app.jobs.states import JobState
-from app.jobs.tables import AttemptRow, JobRow, LeaderboardEntryRow, TrialRow
+from app.jobs.tables import AttemptRow, JobEventRow, JobRow, LeaderboardEntryRow, TrialRow
 
 
 def add(session: WriteSession, row: JobRow) -> None:
@@ -22,14 +24,34 @@ def get(session: ReadSession, job_id: str) -> JobRow:
     return row
 
 
+@dataclass(frozen=True)
+class JobFilter:
+    """Which jobs a list shows."""
+
+    state: JobState | None = None
+    dataset_id: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found: list[ColumnElement[bool]] = []
+        if self.state is not None:
+            found.append(JobRow.state == self.state)
+        if self.dataset_id is not None:
+            found.append(JobRow.dataset_id == self.dataset_id)
+        if self.created_after is not None:
+            found.append(JobRow.created_at > self.created_after)
+        if self.created_before is not None:
+            found.append(JobRow.created_at < self.created_before)
+        return found
+
+
 def newest(
-    session: ReadSession, *, limit: int, after: str | None, state: JobState | None
+    session: ReadSession, which: JobFilter, *, limit: int, after: str | None
 ) -> Sequence[JobRow]:
-    query = select(JobRow).order_by(JobRow.id.desc()).limit(limit)
+    query = select(JobRow).where(*which.conditions()).order_by(JobRow.id.desc()).limit(limit)
     if after is not None:
         query = query.where(JobRow.id < after)
-    if state is not None:
-        query = query.where(JobRow.state == state)
     return session.scalars(query).all()
 
 
@@ -55,6 +77,21 @@ def attempt(session: ReadSession, job_id: str, number: int) -> AttemptRow | None
 def leaderboard(session: ReadSession, job_id: str) -> Sequence[LeaderboardEntryRow]:
     query = select(LeaderboardEntryRow).where(LeaderboardEntryRow.job_id == job_id)
     return session.scalars(query.order_by(LeaderboardEntryRow.rank)).all()
+
+
+def state(session: ReadSession, job_id: str) -> str | None:
+    return session.scalar(select(JobRow.state).where(JobRow.id == job_id))
+
+
+def events(session: ReadSession, job_id: str, *, after: int, limit: int) -> Sequence[JobEventRow]:
+    """Events with a greater id than `after`, in order."""
+    query = (
+        select(JobEventRow)
+        .where(JobEventRow.job_id == job_id, JobEventRow.id > after)
+        .order_by(JobEventRow.id)
+        .limit(limit)
+    )
+    return session.scalars(query).all()
 
 
 def trials(

@@ -83,7 +83,9 @@ class Worker:
                     meter.flush()
                     self._reporter.flush()
 
-                with Heartbeat(beat, settings.heartbeat_seconds, fatal=FenceLostError):
+                heart = Heartbeat(beat, settings.heartbeat_seconds, fatal=FenceLostError)
+                self._reporter.on_phase = heart.hurry
+                with heart:
                     return self._fit(meter)
         except BaseException:
             self._report_the_last_interval()

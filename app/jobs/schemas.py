@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.core.bodies import RequestBody
 from app.core.errors import Problem
 from app.jobs.results import Audit, LeaderboardEntry
-from app.jobs.states import JobState
+from app.jobs.states import EventKind, JobState
 from autopq.observer import Phase
 from autopq.task import TaskConfig
 
@@ -44,11 +44,21 @@ class Links(BaseModel):
     self_: str = Field(serialization_alias="self", validation_alias="self")
     cancel: str
     audit: str
+    events: str
     trials: str
     leaderboard: str
     energy: str
     model: str | None = None
     forecasts: str | None = None
+
+
+class BestTrial(BaseModel):
+    """The best trial of the latest phase that has one. Scores of different phases are of
+    different kinds: mean absolute errors of points, pinball losses of quantiles."""
+
+    phase: Phase
+    name: str
+    score: float
 
 
 class Job(BaseModel):
@@ -61,6 +71,11 @@ class Job(BaseModel):
     phase: Phase | None = Field(description="What the running attempt is doing.")
     progress: float = Field(ge=0, le=1, description="Share of the whole fit that is done.")
     message: str
+    trials: int = Field(description="Trials that the running attempt has finished.")
+    best: BestTrial | None = Field(description="The best trial so far; lower scores are better.")
+    eta_seconds: float | None = Field(
+        description="Seconds to the end as of the last progress, if the rest goes as fast."
+    )
     attempt: int = Field(description="How often a worker process was started for it.")
     error: Problem | None = Field(description="Why it failed.")
     model_id: str | None = Field(description="The fitted model, once it succeeded.")
@@ -68,6 +83,19 @@ class Job(BaseModel):
     started_at: datetime | None
     finished_at: datetime | None
     links: Links
+
+
+class JobEvent(BaseModel):
+    """The data of one server-sent event."""
+
+    job_id: str
+    at: datetime
+    attempt: int
+    kind: EventKind
+    data: dict[str, Any] = Field(
+        description="What `kind` is about: `state` and `message`; `phase`; `progress` and "
+        "`eta_seconds`; or the `name` and `score` of a trial and the `best` so far."
+    )
 
 
 class JobAudit(BaseModel):

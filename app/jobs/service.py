@@ -1,10 +1,13 @@
 """Takes jobs in, shows them, and cancels them. It never runs one."""
 
+from collections.abc import Sequence
+
 from app.core import ids
 from app.core.clock import now
 from app.core.context import RequestContext
 from app.core.database import ReadSession
 from app.core.errors import ConflictError
+from app.core.idempotency import Effect
 from app.datasets import service as datasets
 from app.jobs import repository, transitions
 from app.jobs.schemas import Job, JobCreate, Links
@@ -17,7 +20,7 @@ from autopq.quantiles import registry as quantile_models
 from autopq.task import TaskConfig
 
 
-def create(context: RequestContext, request: JobCreate) -> Job:
+def create(context: RequestContext, request: JobCreate, once: Effect) -> Job:
     """Audit the dataset under the config and queue the job. Raises NotFoundError, InputError."""
     _check_components(request.config)
     with context.read() as session:
@@ -37,10 +40,15 @@ def create(context: RequestContext, request: JobCreate) -> Job:
         crashes=0,
         error=None,
         created_at=now(),
+        trials=0,
+        best=None,
+        eta_seconds=None,
     )
     with context.write() as session:
-        repository.add(session, row)
-    return _job(row, None)
+        transitions.submit(session, row)
+        job = _job(row, None)
+        once.keep(session, job, status=202, location=job.links.self_)
+    return job
 
 
 def _check_components(config: TaskConfig) -> None:
@@ -60,6 +68,11 @@ def _check_components(config: TaskConfig) -> None:
 
 def view(session: ReadSession, row: JobRow) -> Job:
     return _job(row, models.id_of_job(session, row.id))
+
+
+def views(session: ReadSession, rows: Sequence[JobRow]) -> list[Job]:
+    fitted = models.ids_of_jobs(session, [row.id for row in rows])
+    return [_job(row, fitted.get(row.id)) for row in rows]
 
 
 def cancel(context: RequestContext, job_id: str) -> Job:
@@ -94,6 +107,7 @@ def _job(row: JobRow, model_id: str | None) -> Job:
                     "self": here,
                     "cancel": f"{here}/cancel",
                     "audit": f"{here}/audit",
+                    "events": f"{here}/events",
                     "trials": f"{here}/trials",
                     "leaderboard": f"{here}/leaderboard",
                     "energy": f"{here}/energy",

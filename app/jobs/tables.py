@@ -16,7 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.database import Base
 from app.core.tenancy import TenantOwned
-from app.jobs.states import ATTEMPT_STATES, JOB_STATES, MAX_CRASHES, one_of
+from app.jobs.states import ATTEMPT_STATES, EVENT_KINDS, JOB_STATES, MAX_CRASHES, one_of
 
 MAX_ROW_ID = 2**63 - 1  # of the tables numbered by the database
 
@@ -31,6 +31,7 @@ class JobRow(TenantOwned, Base):
         CheckConstraint(f"crashes BETWEEN 0 AND {MAX_CRASHES}", name="crashes"),
         Index(None, "state", "id"),
         Index(None, "tenant_id", "id"),
+        Index(None, "dataset_id", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(48), primary_key=True)
@@ -47,6 +48,9 @@ class JobRow(TenantOwned, Base):
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+    trials: Mapped[int] = mapped_column(default=0)  # finished ones of the running attempt
+    best: Mapped[dict[str, Any] | None]  # the best of them, see app.jobs.schemas.BestTrial
+    eta_seconds: Mapped[float | None]
 
 
 class AttemptRow(Base):
@@ -88,6 +92,23 @@ class TrialRow(Base):
     quantile_model: Mapped[str | None] = mapped_column(String(100))
     training_method: Mapped[str | None] = mapped_column(String(100))
     error: Mapped[str | None] = mapped_column(Text)
+
+
+class JobEventRow(Base):
+    """Something that happened to a job, in its order. Rows are only ever added."""
+
+    __tablename__ = "job_event"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", EVENT_KINDS), name="kind"),
+        Index(None, "job_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    job_id: Mapped[str] = mapped_column(ForeignKey("job.id"))
+    at: Mapped[datetime]
+    attempt: Mapped[int]
+    kind: Mapped[str] = mapped_column(String(16))
+    data: Mapped[dict[str, Any]]
 
 
 class LeaderboardEntryRow(Base):

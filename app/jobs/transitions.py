@@ -10,6 +10,7 @@ The worker's own writes carry its attempt as a fence. A write that touches no ro
 job was handed on or cancelled, and raises `FenceLostError`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, cast
 
@@ -18,10 +19,21 @@ from sqlalchemy import CursorResult, insert, select, update
 from app.core.database import WriteSession
 from app.core.errors import ConflictError, Problem
 from app.jobs import repository
-from app.jobs.states import MAX_ATTEMPTS, MAX_CRASHES, AttemptState, JobState
-from app.jobs.tables import AttemptRow, JobRow
+from app.jobs.states import MAX_ATTEMPTS, MAX_CRASHES, AttemptState, EventKind, JobState
+from app.jobs.tables import AttemptRow, JobEventRow, JobRow
 
 Ending = Literal["failed", "lost", "interrupted"]
+News = tuple[datetime, EventKind, dict[str, Any]]
+
+_STARTING = "starting a worker"
+# What an attempt that has not started has to show.
+_NOTHING_YET: dict[str, Any] = {
+    "phase": None,
+    "progress": 0.0,
+    "trials": 0,
+    "best": None,
+    "eta_seconds": None,
+}
 
 
 class FenceLostError(Exception):
@@ -29,6 +41,13 @@ class FenceLostError(Exception):
 
 
 # ------------------------------------------------------------------ the supervisor's and the API's
+
+
+def submit(session: WriteSession, job: JobRow) -> None:
+    """Add a queued job."""
+    session.add(job)
+    session.flush()
+    _tell(session, job.id, job.attempt, job.created_at, "queued", job.message)
 
 
 def claim_next(session: WriteSession, at: datetime) -> tuple[str, int] | None:
@@ -44,11 +63,10 @@ def claim_next(session: WriteSession, at: datetime) -> tuple[str, int] | None:
         update(JobRow)
         .where(JobRow.id == oldest, JobRow.state == "queued")
         .values(
+            **_NOTHING_YET,
             state="running",
             attempt=JobRow.attempt + 1,
-            phase=None,
-            progress=0.0,
-            message="starting a worker",
+            message=_STARTING,
             started_at=at,
         )
         .returning(JobRow.id, JobRow.attempt)
@@ -60,6 +78,7 @@ def claim_next(session: WriteSession, at: datetime) -> tuple[str, int] | None:
     session.execute(
         insert(AttemptRow).values(job_id=job_id, number=number, state="starting", started_at=at)
     )
+    _tell(session, job_id, number, at, "running", _STARTING)
     return job_id, number
 
 
@@ -79,9 +98,10 @@ def request_cancel(session: WriteSession, job_id: str, at: datetime) -> None:
     """
     job = repository.get(session, job_id)
     if job.state == "queued":
-        job.state, job.finished_at, job.message = "cancelled", at, "cancelled before it started"
+        _finish(session, job, "cancelled", "cancelled before it started", at)
     elif job.state == "running":
         job.state, job.message = "cancelling", "stopping the worker"
+        _announce(session, job, at)
     elif job.state in ("succeeded", "failed"):
         raise ConflictError(f"The job has already {job.state}.")
 
@@ -100,18 +120,20 @@ def end_attempt(
         return cast(JobState, job.state)
     if job.state == "cancelling":
         _close(attempt, "cancelled", at)
-        _finish(job, "cancelled", "cancelled", at)
+        _finish(session, job, "cancelled", "cancelled", at)
         return "cancelled"
     said = attempt.error  # a worker that raised has told why
     _close(attempt, "failed" if said and ending == "lost" else ending, at)
     if ending != "interrupted":
         job.crashes += 1
     if job.crashes < MAX_CRASHES and number < MAX_ATTEMPTS:
-        job.state, job.phase, job.progress = "queued", None, 0.0
-        job.message = f"waiting to start again: {reason}"
+        job.state, job.message = "queued", f"waiting to start again: {reason}"
+        for name, value in _NOTHING_YET.items():
+            setattr(job, name, value)
+        _announce(session, job, at)
         return "queued"
     job.error = said or worker_problem(reason).model_dump()
-    _finish(job, "failed", reason, at)
+    _finish(session, job, "failed", reason, at)
     return "failed"
 
 
@@ -130,24 +152,34 @@ def begin(session: WriteSession, job_id: str, number: int, at: datetime) -> None
     session.execute(_own(job_id, number).values(state="running"))
 
 
-def report(session: WriteSession, job_id: str, number: int, at: datetime, **values: Any) -> None:
-    """Heartbeat with whatever changed (`phase`, `progress`, `message`). Raises FenceLostError."""
+def report(
+    session: WriteSession,
+    job_id: str,
+    number: int,
+    at: datetime,
+    news: Sequence[News] = (),
+    **values: Any,
+) -> None:
+    """Heartbeat with whatever changed (`phase`, `progress`, `message`, ...) and happened since
+    the last one. Raises FenceLostError."""
     _fenced(session, job_id, number, {"attempt": number, **values})
     session.execute(_own(job_id, number).values(heartbeat_at=at))
+    session.add_all(
+        JobEventRow(job_id=job_id, attempt=number, at=when, kind=kind, data=data)
+        for when, kind, data in news
+    )
 
 
 def succeed(session: WriteSession, job_id: str, number: int, at: datetime) -> None:
     """Raises FenceLostError, also when the job was cancelled meanwhile."""
-    done = {"state": "succeeded", "progress": 1.0, "message": "done", "finished_at": at}
-    _fenced(session, job_id, number, done)
+    _end(session, job_id, number, at, "succeeded", "done", progress=1.0)
     session.execute(_own(job_id, number).values(state="succeeded", ended_at=at))
 
 
 def reject(session: WriteSession, job_id: str, number: int, problem: Problem, at: datetime) -> None:
     """The input is unusable, so trying again would change nothing. Raises FenceLostError."""
     error = problem.model_dump()
-    done = {"state": "failed", "message": problem.detail, "error": error, "finished_at": at}
-    _fenced(session, job_id, number, done)
+    _end(session, job_id, number, at, "failed", problem.detail, error=error)
     session.execute(_own(job_id, number).values(state="failed", ended_at=at, error=error))
 
 
@@ -175,5 +207,42 @@ def _close(attempt: AttemptRow, state: AttemptState, at: datetime) -> None:
     attempt.state, attempt.ended_at = state, at
 
 
-def _finish(job: JobRow, state: JobState, message: str, at: datetime) -> None:
-    job.state, job.message, job.finished_at = state, message, at
+# ------------------------------------------------------------------ ends, and who is told
+
+
+def _end(
+    session: WriteSession,
+    job_id: str,
+    number: int,
+    at: datetime,
+    state: JobState,
+    message: str,
+    **values: Any,
+) -> None:
+    """The worker's own end of its job. Raises FenceLostError."""
+    values |= {
+        "state": state,
+        "message": message,
+        "finished_at": at,
+        "eta_seconds": None,
+    }
+    _fenced(session, job_id, number, values)
+    _tell(session, job_id, number, at, state, message)
+
+
+def _finish(
+    session: WriteSession, job: JobRow, state: JobState, message: str, at: datetime
+) -> None:
+    job.state, job.message, job.finished_at, job.eta_seconds = state, message, at, None
+    _announce(session, job, at)
+
+
+def _announce(session: WriteSession, job: JobRow, at: datetime) -> None:
+    _tell(session, job.id, job.attempt, at, cast(JobState, job.state), job.message)
+
+
+def _tell(
+    session: WriteSession, job_id: str, attempt: int, at: datetime, state: JobState, message: str
+) -> None:
+    data = {"state": state, "message": message}
+    session.add(JobEventRow(job_id=job_id, attempt=attempt, at=at, kind="state", data=data))

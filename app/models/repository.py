@@ -25,6 +25,12 @@ def id_of_job(session: ReadSession, job_id: str) -> str | None:
     return session.scalar(select(ModelRow.id).where(ModelRow.job_id == job_id))
 
 
+def ids_of_jobs(session: ReadSession, job_ids: Sequence[str]) -> dict[str, str]:
+    """Job id -> model id, of those that have one."""
+    query = select(ModelRow.job_id, ModelRow.id).where(ModelRow.job_id.in_(job_ids))
+    return {row.job_id: row.id for row in session.execute(query)}
+
+
 def is_made_by(session: ReadSession, job_id: str, attempt: int) -> bool:
     query = select(ModelRow.id).where(ModelRow.job_id == job_id, ModelRow.attempt == attempt)
     return session.scalar(query) is not None

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +187,22 @@ def make_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
     yield make
     for service in started:
         service.stop()
+
+
+@pytest.fixture(scope="session")
+def serving() -> Callable[..., AbstractContextManager[Service]]:
+    """Starts a service on a folder and stops it at the end of the block."""
+
+    @contextmanager
+    def serve(data_dir: Path, **settings: object) -> Iterator[Service]:
+        started = Service(data_dir, **settings)
+        started.start()
+        try:
+            yield started
+        finally:
+            started.stop()
+
+    return serve
 
 
 @pytest.fixture(scope="session")
