@@ -25,6 +25,7 @@ RUN apt-get update \
     && install -d -o autopq /data
 COPY --from=build /opt/autopq /opt/autopq
 USER autopq
+# Listening on every address, the service starts only once there is a key: `autopq keys create`.
 ENV PATH=/opt/autopq/bin:$PATH AUTOPQ_DATA_DIR=/data AUTOPQ_HOST=0.0.0.0 AUTOPQ_PORT=8000
 VOLUME /data
 EXPOSE 8000
