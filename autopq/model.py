@@ -20,7 +20,7 @@ from autopq.forecasters.base import PointForecaster
 from autopq.members import Member, averaged, clip, dense_quantiles, with_marginals
 from autopq.observer import SilentObserver
 from autopq.quantiles import registry as quantile_models
-from autopq.situation import situation
+from autopq.situation import asked_for, situation
 from autopq.state import State
 from autopq.task import TaskConfig
 
@@ -42,7 +42,8 @@ class FittedModel:
         *,
         paths: int = DEFAULT_PATHS,
     ) -> Forecast:
-        """Forecast the `horizon` steps after the last known row of each series.
+        """Forecast each series' `horizon` steps, `lead_time` steps after its last known row; or
+        its delivery day.
 
         `history`, in the layout of the training table, brings newer rows (or others: the end of
         what is sent is the present); without it the training data's end is the present. `future`
@@ -52,18 +53,17 @@ class FittedModel:
         Raises InputError for rows that do not fit the task or missing future covariates.
         """
         panel, items = situation(self.config, self.history, history, future)
-        rows = np.array([panel.item_ids.index(item) for item in items], np.int64)
-        windows = Windows(panel, rows, panel.lengths[rows], self.config.horizon)
+        windows, steps = asked_for(self.config, panel, items)
         points = self._points(windows)
         quantiles = self._quantiles(windows, points)
         return Forecast(
             target=self.config.target,
             item_ids=items,
-            timestamps=panel.time[windows.steps],
+            timestamps=panel.time[windows.steps[:, :steps]],
             timezone=panel.timezone,
             levels=DENSE_LEVELS,
-            quantiles=quantiles,
-            paths=self._paths(windows, points, quantiles, paths),
+            quantiles=quantiles[:, :steps],
+            paths=self._paths(windows, points, quantiles, paths)[:, :, :steps],
         )
 
     def quantiles(self, windows: Windows) -> Floats:

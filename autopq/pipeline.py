@@ -11,6 +11,7 @@ import torch
 from autopq.context import FitContext
 from autopq.data.audit import audit
 from autopq.data.history import tail
+from autopq.data.origins import settled
 from autopq.data.panel import Panel
 from autopq.data.report import AuditReport
 from autopq.data.splits import Splits, split
@@ -80,6 +81,7 @@ class AutoPQ:
         with bench.phase("audit"):
             frame = table if isinstance(table, pd.DataFrame) else read_table(Path(table))
             panel, report = audit(frame, self.config)
+            self.config = settled(self.config, panel)
         with bench.phase("prepare"):
             splits = self._split(panel)
             bench.plan(self._units())

@@ -2,12 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from autopq import artifact
 from autopq.data.audit import audit
 from autopq.data.history import extend, lay_over, panel_of
-from autopq.data.panel import Panel
+from autopq.data.origins import delivered, issued, reach
+from autopq.data.panel import Panel, Windows
+from autopq.errors import InputError, Issue
 from autopq.task import TaskConfig
 
 
@@ -35,7 +38,30 @@ def situation(
     given_history = stored_frame(stored, config) if history is None else history
     given, _ = audit(given_history, settled, future=future, purpose="predict")
     panel = lay_over(stored, given, history_rows(stored, config.horizon))
-    return extend(panel, config.horizon), given.item_ids
+    return extend(panel, reach(config, panel.freq)), given.item_ids
+
+
+def asked_for(config: TaskConfig, panel: Panel, items: tuple[str, ...]) -> tuple[Windows, int]:
+    """The windows to forecast, one a series, and how many of the horizon's steps are shown: all,
+    or those of the delivery day.
+
+    Raises InputError when the series' delivery days differ in length.
+    """
+    rows = np.array([panel.item_ids.index(item) for item in items], np.int64)
+    windows = issued(panel, list(panel.lengths[:, None]), config).take(rows)
+    steps = delivered(windows, config).sum(axis=1)
+    if (differs := steps != steps[0]).any():
+        other = int(np.argmax(differs))
+        days = panel.local_time[windows.start].astype("datetime64[D]")
+        raise InputError(
+            Issue(
+                "timestamp",
+                f"series '{items[0]}' is to be forecast for {days[0]} ({steps[0]} steps), series "
+                f"'{items[other]}' for {days[other]} ({steps[other]} steps).",
+                "Send series that end on the same day, or ask for them one after the other.",
+            )
+        )
+    return windows, int(steps[0])
 
 
 def stored_frame(stored: Panel, config: TaskConfig) -> pd.DataFrame:
@@ -62,5 +88,6 @@ def check_request(model: Path, history: pd.DataFrame | None, future: pd.DataFram
     """
     components, settings = artifact.load(model)
     config = TaskConfig.model_validate(settings["config"])
-    _, asked_for = situation(config, panel_of(components["history"]), history, future)
-    return len(asked_for)
+    panel, items = situation(config, panel_of(components["history"]), history, future)
+    asked_for(config, panel, items)
+    return len(items)

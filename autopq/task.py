@@ -12,6 +12,7 @@ Level = Annotated[float, Field(ge=1e-6, le=1 - 1e-6)]
 
 ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
+MAX_HORIZON = 1024
 MAX_LEVELS = 999
 DEFAULT_LEVELS = (0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99)
 
@@ -22,7 +23,7 @@ class TaskConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     target: str = Field("target", description="Column to forecast.")
-    horizon: int = Field(24, ge=1, le=1024, description="Steps to forecast.")
+    horizon: int = Field(24, ge=1, le=MAX_HORIZON, description="Steps to forecast.")
     timestamp: str | None = Field(
         None, description="Time column; recognised (`timestamp`, `ds`, `time`, ...) when not given."
     )
@@ -38,6 +39,21 @@ class TaskConfig(BaseModel):
         description="Local clock times at which forecasts are issued, such as `00:00`: the first "
         "step not yet known is then at that time. Models are chosen and scored on forecasts "
         "issued at these times alone; all times when not given.",
+    )
+    lead_time: int = Field(
+        0,
+        ge=0,
+        le=MAX_HORIZON,
+        description="Steps between the first one not yet known at the origin and the first one "
+        "forecast.",
+    )
+    delivery_day: int | None = Field(
+        None,
+        ge=0,
+        le=7,
+        description="Forecast one local calendar day, this many days after the day of issue (1 is "
+        "day-ahead), with its 23 or 25 hours where the clock changes; takes the place of "
+        "`horizon` and `lead_time`, and needs one issue time.",
     )
     freq: str | None = Field(None, description="Step such as `h` or `15min`; inferred by default.")
     timezone: str | None = Field(
@@ -95,4 +111,6 @@ class TaskConfig(BaseModel):
             raise ValueError("`lower` must be below `upper`")
         if self.target in self.known_covariates:
             raise ValueError(f"the target '{self.target}' cannot be a known covariate")
+        if self.delivery_day is not None and len(self.issue_times or ()) != 1:
+            raise ValueError("`delivery_day` needs one time in `issue_times`, such as 11:00")
         return self

@@ -108,6 +108,13 @@ def submit(
         list[str] | None,
         typer.Option(help="Local times at which forecasts are issued, such as 00:00,12:00."),
     ] = None,
+    lead_time: Annotated[
+        int | None, typer.Option(help="Steps between the origin and the first step forecast.")
+    ] = None,
+    delivery_day: Annotated[
+        int | None,
+        typer.Option(help="Forecast one local day, this many days after the issue: 1 is tomorrow."),
+    ] = None,
     lower: Annotated[float | None, typer.Option(help="Lowest possible value.")] = None,
     upper: Annotated[float | None, typer.Option(help="Highest possible value.")] = None,
     preset: Annotated[Preset | None, typer.Option(help="How hard to try.")] = None,
@@ -147,6 +154,8 @@ def submit(
         timezone=timezone,
         holidays=holidays,
         issue_times=_split(issue_times),
+        lead_time=lead_time,
+        delivery_day=delivery_day,
         lower=lower,
         upper=upper,
         preset=preset,

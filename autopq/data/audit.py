@@ -11,6 +11,7 @@ from autopq.data.frequency import Frequency, parse_frequency
 from autopq.data.grid import lay_on_grid
 from autopq.data.inspection import Inspection, inspection_of
 from autopq.data.limits import check_names
+from autopq.data.origins import reach, settled
 from autopq.data.panel import Panel
 from autopq.data.public_holidays import with_holidays
 from autopq.data.report import AuditReport, Remark
@@ -61,8 +62,9 @@ def audit(
         None if clock.on_calendar else clock.timezone,
         columns.covariates,
         field=columns.timestamp,
-        horizon=config.horizon if purpose == "predict" else 0,
+        horizon=reach(config, freq) if purpose == "predict" else 0,
     )
+    config = settled(config, grid.panel)
     issues = (
         too_little(grid, config, columns)
         if purpose == "fit"

@@ -77,36 +77,60 @@ class Panel:
         """[N + 1] how many rows before each flat row have a finite target."""
         return np.append(0, np.cumsum(np.isfinite(self.target)))
 
-    def windows(self, origins: Sequence[Ints], horizon: int) -> "Windows":
-        """Windows at `origins[s]` (row within series s of the first target step)."""
+    def windows(self, origins: Sequence[Ints], horizon: int, lead: int = 0) -> "Windows":
+        """Windows at `origins[s]`: rows within series s, each the first that is not yet known."""
         series = np.concatenate([np.full(len(o), s, np.int64) for s, o in enumerate(origins)])
-        return Windows(self, series, np.concatenate(list(origins)).astype(np.int64), horizon)
+        return Windows(self, series, np.concatenate(list(origins)).astype(np.int64), horizon, lead)
 
 
 @dataclass(frozen=True)
 class Windows:
     """A set of forecast situations on one panel; arrays are gathered when asked for.
 
-    `origin[i]` is the row, within its series, of the FIRST step to forecast; every row before it
-    is known, none from it on is (but covariates).
+    `origin[i]` is the row, within its series, at which the forecast is issued: every row before
+    it is known, none from it on is (but covariates). The steps to forecast begin `lead` rows
+    later; those between are neither known nor forecast.
     """
 
     panel: Panel
     series: Ints  # [n]
     origin: Ints  # [n]
     horizon: int
+    lead: Ints | int = 0  # [n], or the same for all
+
+    @classmethod
+    def joined(cls, parts: Sequence["Windows"]) -> "Windows":
+        """The windows of several sets on one panel, one set behind the other."""
+        return replace(
+            parts[0],
+            series=np.concatenate([part.series for part in parts]),
+            origin=np.concatenate([part.origin for part in parts]),
+            lead=np.concatenate([part.first - part.origin for part in parts]),
+        )
 
     def __len__(self) -> int:
         return len(self.origin)
 
     def take(self, which: npt.NDArray[np.bool_] | Ints | slice) -> "Windows":
         """The windows selected by a mask, positions or a slice."""
-        return replace(self, series=self.series[which], origin=self.origin[which])
+        lead = self.lead if isinstance(self.lead, int) else self.lead[which]
+        return replace(self, series=self.series[which], origin=self.origin[which], lead=lead)
+
+    @property
+    def first(self) -> Ints:
+        """[n] row within its series of the first step to forecast."""
+        return self.origin + self.lead
+
+    @property
+    def ahead(self) -> Ints:
+        """[n, H] or [1, H] rows from the origin to each step to forecast; 0 is the origin."""
+        ahead: Ints = np.asarray(self.lead).reshape(-1, 1) + np.arange(self.horizon)
+        return ahead
 
     @property
     def start(self) -> Ints:
         """[n] flat row of the first step."""
-        start: Ints = self.panel.offsets[self.series] + self.origin
+        start: Ints = self.panel.offsets[self.series] + self.first
         return start
 
     @property
@@ -119,8 +143,7 @@ class Windows:
     def lagged(self, lags: Ints) -> Floats:
         """[n, H, len(lags)] filled target `lags` rows before each step. Values not yet known at
         the origin and values before the series' start are NaN."""
-        step = np.arange(self.horizon)[None, :, None]
-        back = self.origin[:, None, None] + step - lags
+        back = self.origin[:, None, None] + self.ahead[:, :, None] - lags
         known = (back < self.origin[:, None, None]) & (back >= 0)
         rows = self.panel.offsets[self.series][:, None, None] + np.where(known, back, 0)
         return np.where(known, self.panel.filled[rows], np.nan)
@@ -147,7 +170,7 @@ class Windows:
     def complete(self) -> npt.NDArray[np.bool_]:
         """[n] whether every target of the window is known: only these can be trained on or
         scored."""
-        inside = self.origin + self.horizon <= self.panel.lengths[self.series]
+        inside = self.first + self.horizon <= self.panel.lengths[self.series]
         start = np.where(inside, self.start, 0)
         end = start + np.where(inside, self.horizon, 0)
         known = self.panel.known_before[end] - self.panel.known_before[start]

@@ -6,7 +6,7 @@ import pandas as pd
 from autopq.data.columns import Columns
 from autopq.data.frequency import Frequency, infer_frequency
 from autopq.data.grid import Grid
-from autopq.data.origins import check_issue_times
+from autopq.data.origins import check_issue_times, delivered, issued
 from autopq.data.panel import Panel
 from autopq.data.rows import Rows
 from autopq.data.splits import required_rows, split
@@ -61,8 +61,8 @@ def too_little(grid: Grid, config: TaskConfig, columns: Columns) -> list[Issue]:
         return [
             Issue(
                 field,
-                f"the longest series has {longest} rows, but a horizon of {config.horizon} with "
-                f"these splits needs {needed}.",
+                f"the longest series has {longest} rows, but a horizon of {config.horizon}"
+                f"{_after_lead(config)} with these splits needs {needed}.",
                 "Send a longer history, or choose a shorter horizon or a smaller `test_fraction`.",
             )
         ]
@@ -89,6 +89,10 @@ def too_little(grid: Grid, config: TaskConfig, columns: Columns) -> list[Issue]:
     ]
 
 
+def _after_lead(config: TaskConfig) -> str:
+    return f" after a lead time of {config.lead_time}" if config.lead_time else ""
+
+
 def _empty_parts(panel: Panel, config: TaskConfig) -> list[str]:
     splits = split(panel, config)
     parts = {"training": splits.train, "validation": splits.validation, "test": splits.test}
@@ -101,9 +105,13 @@ def missing_future(grid: Grid, config: TaskConfig, prefix: str) -> list[Issue]:
     """Findings where a known covariate is not given for the whole horizon of a series; `prefix`
     goes before its name."""
     panel, issues = grid.panel, []
-    start = panel.offsets + panel.lengths
-    ahead = start[:, None] + np.arange(config.horizon)  # [S, H] flat rows to forecast
-    absent = np.isnan(panel.covariates[ahead])  # [S, H, F]
+    windows = issued(panel, list(panel.lengths[:, None]), config)
+    # Steps of the lead time count as well: models look at what comes just before a step.
+    needed = windows.first - windows.origin + delivered(windows, config).sum(axis=1)  # [S]
+    step = np.minimum(np.arange(needed.max()), needed[:, None] - 1)
+    ahead = (panel.offsets + panel.lengths)[:, None] + step  # [S, L] flat rows to forecast
+    repeated = np.arange(needed.max()) >= needed[:, None]
+    absent = np.isnan(panel.covariates[ahead]) & ~repeated[:, :, None]  # [S, L, F]
     for number, name in enumerate(panel.covariate_names):
         for series in np.flatnonzero(absent[:, :, number].any(axis=1))[:_MOST_NAMED]:
             steps = absent[series, :, number]
@@ -112,9 +120,9 @@ def missing_future(grid: Grid, config: TaskConfig, prefix: str) -> list[Issue]:
             issues.append(
                 Issue(
                     f"{prefix}{name}",
-                    f"is missing for {int(steps.sum())} of the {config.horizon} steps to "
-                    f"forecast{of}, the first at {first}.",
-                    "Send this covariate for every step of the horizon.",
+                    f"is missing for {int(steps.sum())} of the {int(needed[series])} steps up to "
+                    f"the end of the forecast{of}, the first at {first}.",
+                    "Send this covariate for every step up to the end of the forecast.",
                 )
             )
     return issues

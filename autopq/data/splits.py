@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from autopq.data.frequency import Frequency
-from autopq.data.origins import issue_rows
+from autopq.data.origins import issue_rows, issued, reach
 from autopq.data.panel import Ints, Panel, Windows
 from autopq.task import TaskConfig
 
@@ -54,16 +54,27 @@ def split(
 ) -> Splits:
     """Training, validation and test windows of a panel; each part holds at most as many windows
     as asked for, spread over its whole span and over all steps of the day (see `thinned`)."""
-    horizon = config.horizon
     i_test, i_val = boundaries(panel.lengths, config)
-    issued = issue_rows(panel, config.issue_times)
-    train = _training(panel, i_val, horizon, train_windows, issued)
-    held = _windows(panel, np.maximum(i_val, 1), i_test, horizon)
-    validation = _thin(held.take(issued[held.start]), i_test - horizon, validation_windows)
     end = panel.lengths if config.test_fraction > 0 else i_test
-    held = _windows(panel, np.maximum(i_test, 1), end, horizon)
-    test = _thin(held.take(issued[held.start]), end - horizon, test_windows)
+    train = _training(panel, i_val, config, train_windows)
+    validation = _thin(held_out(panel, i_val, i_test, config), validation_windows)
+    test = _thin(held_out(panel, i_test, end, config), test_windows)
     return Splits(train, validation, test, i_val, i_test)
+
+
+def held_out(panel: Panel, first: Ints, end: Ints, config: TaskConfig) -> Windows:
+    """Every complete window issued at the task's times whose steps lie from row `first` [S] to
+    before `end` [S]; its origin may lie earlier by the lead time."""
+    at_issue = issue_rows(panel, config.issue_times)
+    back = reach(config, panel.freq) - config.horizon
+    origins = [
+        row + np.flatnonzero(at_issue[offset + row : offset + max(row, stop)])
+        for offset, row, stop in zip(panel.offsets, np.maximum(1, first - back), end, strict=True)
+    ]
+    windows = issued(panel, origins, config)
+    inside = windows.first >= first[windows.series]
+    inside &= windows.first + windows.horizon <= end[windows.series]
+    return windows.take(inside & windows.complete())
 
 
 def boundaries(lengths: Ints, config: TaskConfig) -> tuple[Ints, Ints]:
@@ -90,7 +101,7 @@ def required_rows(config: TaskConfig, freq: Frequency) -> int:
 def _has_all_parts(rows: int, config: TaskConfig, freq: Frequency) -> bool:
     lengths = np.array([rows])
     i_test, i_val = boundaries(lengths, config)
-    room = [i_val - first_origins(i_val, freq), i_test - i_val]
+    room = [i_val - first_origins(i_val, freq) - config.lead_time, i_test - i_val]
     if config.test_fraction > 0:
         room.append(lengths - i_test)
     return all(part[0] >= config.horizon for part in room)
@@ -98,8 +109,7 @@ def _has_all_parts(rows: int, config: TaskConfig, freq: Frequency) -> bool:
 
 def fit_windows(panel: Panel, config: TaskConfig, max_windows: int | None = None) -> Windows:
     """Windows over all rows with known targets, for the final fit."""
-    issued = issue_rows(panel, config.issue_times)
-    return _training(panel, panel.lengths, config.horizon, max_windows, issued)
+    return _training(panel, panel.lengths, config, max_windows)
 
 
 def thinned(back: Ints, share: float, day: int, number: int | Ints = 0) -> Mask:
@@ -149,39 +159,42 @@ def _step_numbers(windows: Windows) -> Ints:
     return numbers
 
 
-def _training(
-    panel: Panel, end: Ints, horizon: int, max_windows: int | None, issued: Mask
-) -> Windows:
+def _training(panel: Panel, end: Ints, config: TaskConfig, max_windows: int | None) -> Windows:
     """Windows to learn from, with the last step before `end`: origins at issue times first, up to
     their share of the budget, then all others."""
-    windows = _windows(panel, first_origins(end, panel.freq), end, horizon)
-    last = end - horizon
-    at_issue = issued[windows.start]
-    if max_windows is None or len(windows) <= max_windows or at_issue.all():
-        return _thin(windows, last, max_windows)
+    at_issue = issue_rows(panel, config.issue_times)
+    first = first_origins(end, panel.freq)
+    origins = [np.arange(a, b) for a, b in zip(first, end - config.horizon + 1, strict=True)]
+    windows = issued(panel, origins, config, nominal=~at_issue)
+    inside = windows.first + windows.horizon <= end[windows.series]
+    windows = windows.take(inside & windows.complete())
+    preferred = at_issue[panel.offsets[windows.series] + windows.origin]
+    if max_windows is None or len(windows) <= max_windows or preferred.all():
+        return _thin(windows, max_windows)
     share = max(1, int(max_windows * _SHARE_AT_ISSUE_TIMES))
-    chosen = _thin(windows.take(at_issue), last, share)
-    others = _thin(windows.take(~at_issue), last, max_windows - len(chosen))
-    rows = np.isin(windows.start, np.concatenate([chosen.start, others.start]))
-    return windows.take(rows)
+    positions = np.arange(len(windows))
+    chosen = _kept(windows.take(preferred), share)
+    others = _kept(windows.take(~preferred), max_windows - len(chosen))
+    kept = np.sort(np.append(positions[preferred][chosen], positions[~preferred][others]))
+    return windows.take(kept)
 
 
-def _windows(panel: Panel, first: Ints, end: Ints, horizon: int) -> Windows:
-    """Complete windows with origin >= `first` and last step before `end`."""
-    origins = [np.arange(a, b + 1) for a, b in zip(first, end - horizon, strict=True)]
-    windows = panel.windows(origins, horizon)
-    return windows.take(windows.complete())
+def _thin(windows: Windows, max_windows: int | None) -> Windows:
+    """At most `max_windows` of all series together."""
+    return windows if max_windows is None else windows.take(_kept(windows, max_windows))
 
 
-def _thin(windows: Windows, last: Ints, max_windows: int | None) -> Windows:
-    """At most `max_windows` of all series together; `last` [S] is the newest possible origin."""
-    if max_windows is None or len(windows) <= max_windows:
-        return windows
-    back, share = last[windows.series] - windows.origin, max_windows / len(windows)
-    season = windows.panel.freq.season
-    windows = windows.take(thinned(back, share, season, windows.series))
-    if len(windows) > max_windows:
+def _kept(windows: Windows, most: int) -> Ints:
+    """Positions of at most `most` windows: all, or evenly thinned ones (see `thinned`)."""
+    if len(windows) <= most:
+        return np.arange(len(windows))
+    newest = np.zeros(len(windows.panel.sizes), np.int64)
+    np.maximum.at(newest, windows.series, windows.origin)
+    back = newest[windows.series] - windows.origin
+    share, season = most / len(windows), windows.panel.freq.season
+    kept = np.flatnonzero(thinned(back, share, season, windows.series))
+    if len(kept) > most:
         # Shares do not add up exactly.
-        spread = np.linspace(0, len(windows) - 1, max_windows)
-        windows = windows.take(np.ceil(spread).astype(np.int64))
-    return windows
+        spread = np.linspace(0, len(kept) - 1, most)
+        kept = kept[np.ceil(spread).astype(np.int64)]
+    return kept

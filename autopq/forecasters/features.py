@@ -171,8 +171,8 @@ class FeatureBuilder:
 
     def _add_known_ahead(self, columns: _Columns, windows: Windows, lookback: Lookback) -> None:
         panel, horizon = windows.panel, windows.horizon
-        step = np.arange(horizon, dtype=np.float64)[None]
-        columns.add("step", "step", np.repeat(step, len(windows), axis=0))
+        step = np.broadcast_to(windows.ahead, (len(windows), horizon))
+        columns.add("step", "step", step.astype(np.float64))
         calendar, names = calendar_features(panel.local_time[windows.steps], panel.freq)
         for i, name in enumerate(names):
             columns.add(name, "calendar", calendar[..., i])

@@ -70,9 +70,9 @@ def known_values(windows: Windows, rows: Ints) -> Floats:
 
 def season_values(windows: Windows, season: int, counts: tuple[int, ...]) -> Floats:
     """[n, H, len(counts)] the value of the same season step, `counts` known seasons back."""
-    step = np.arange(windows.horizon)[:, None]
-    back = season * (step // season + np.array(counts))
-    return known_values(windows, windows.origin[:, None, None] + (step - back)[None])
+    ahead = windows.ahead[:, :, None]
+    back = season * (ahead // season + np.array(counts))
+    return known_values(windows, windows.origin[:, None, None] + ahead - back)
 
 
 def span_statistics(windows: Windows, span: int) -> tuple[Floats, Floats]:
@@ -96,9 +96,9 @@ def same_type_mean(windows: Windows, lookback: Lookback) -> Floats:
         return _mean_of_first(season_values(windows, lookback.season, (1, 2, 3, 4)), 4)
     counts = tuple(range(1, _DAYS_SEARCHED_FOR_SAME_TYPE + 1))
     values = season_values(windows, lookback.season, counts)
-    step = np.arange(windows.horizon)[:, None]
-    back = lookback.season * (step // lookback.season + np.array(counts))
-    rows = np.maximum(windows.origin[:, None, None] + (step - back)[None], 0)
+    ahead = windows.ahead[:, :, None]
+    back = lookback.season * (ahead // lookback.season + np.array(counts))
+    rows = np.maximum(windows.origin[:, None, None] + ahead - back, 0)
     rows += windows.panel.offsets[windows.series][:, None, None]
     local = windows.panel.local_time
     alike = _is_weekend(local[rows]) == _is_weekend(local[windows.steps])[..., None]

@@ -13,9 +13,8 @@ from autopq.forecasters.scaling import SeriesScale
 def last_season(windows: Windows, season: int) -> Floats:
     """[n, H] the last known value of the same season step: steps beyond one season repeat it.
     NaN where the series is younger than the season."""
-    step = np.arange(windows.horizon)
-    back = season * (step // season + 1)
-    row = windows.origin[:, None] + step - back
+    ahead = windows.ahead
+    row = windows.origin[:, None] + ahead - season * (ahead // season + 1)
     flat = windows.panel.offsets[windows.series][:, None] + np.maximum(row, 0)
     return np.where(row >= 0, windows.panel.filled[flat], np.nan)
 

@@ -15,7 +15,7 @@ def known_rows(windows: Windows) -> list[slice]:
     the last target step. Empty for series without a window."""
     panel = windows.panel
     ends = np.zeros(len(panel.item_ids), np.int64)
-    np.maximum.at(ends, windows.series, windows.origin + windows.horizon)
+    np.maximum.at(ends, windows.series, windows.first + windows.horizon)
     ends = np.minimum(ends, panel.lengths)
     return [slice(int(o), int(o + e)) for o, e in zip(panel.offsets, ends, strict=True)]
 

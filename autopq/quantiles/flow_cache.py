@@ -49,7 +49,14 @@ def fingerprint(windows: list[Windows], settings: dict[str, Any]) -> str:
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     for part in windows:
         panel = part.panel
-        for array in (part.series, part.origin, panel.target, panel.covariates, panel.time):
+        for array in (
+            part.series,
+            part.origin,
+            part.first,
+            panel.target,
+            panel.covariates,
+            panel.time,
+        ):
             digest.update(np.ascontiguousarray(array).tobytes())
         named = [part.horizon, panel.item_ids, panel.freq.alias, panel.timezone]
         digest.update(json.dumps(named).encode())

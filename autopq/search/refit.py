@@ -68,13 +68,7 @@ def _honest(splits: Splits, point: PointFit) -> tuple[Windows, Floats]:
     """All windows for which the forecaster has honest forecasts, and these."""
     assert point.out_of_fold is not None
     parts = (splits.train, splits.validation, splits.test)
-    windows = Windows(
-        splits.train.panel,
-        np.concatenate([part.series for part in parts]),
-        np.concatenate([part.origin for part in parts]),
-        splits.train.horizon,
-    )
-    return windows, np.concatenate([point.out_of_fold, point.validation, point.test])
+    return Windows.joined(parts), np.concatenate([point.out_of_fold, point.validation, point.test])
 
 
 def _none(windows: Windows) -> Windows:

@@ -156,6 +156,30 @@ def test_answers_for_a_series_it_was_not_trained_on(
     assert np.isfinite(fitted(name).predict(windows)).all()
 
 
+def test_forecasts_after_a_lead_time_know_nothing_since_the_origin(
+    name: str, hourly: Any, small: Create, context: FitContext
+) -> None:
+    lead = 13
+    case = [
+        (later := replace(part, lead=lead)).take(later.complete())
+        for part in (hourly.train, hourly.validation, hourly.test)
+    ]
+    forecaster = small(name)
+    forecaster.fit(case[0], case[1], context)
+    window = case[2].take(slice(2, 3))
+    target = hourly.panel.target.copy()
+    target[int(window.start[0]) - lead :] = 1e6
+    forecast = forecaster.predict(window)
+    np.testing.assert_array_equal(
+        forecaster.predict(replace(window, panel=replace(hourly.panel, target=target))), forecast
+    )
+    assert forecast.shape == (1, 24)
+    # The steps that are forecast are those after the lead time: the day's shape lies right.
+    everything = forecaster.predict(case[2])
+    error = np.abs(everything - case[2].target()).mean()
+    assert error < 0.25 * case[2].target().mean()
+
+
 def test_bears_gaps_in_target_and_covariates(
     name: str, hourly: Any, small: Create, context: FitContext
 ) -> None:

@@ -88,6 +88,29 @@ def test_looks_neither_at_the_target_nor_beyond_the_horizon(hourly: Any) -> None
     )
 
 
+@pytest.mark.parametrize("lead", [1, 13, 30])
+def test_looks_at_no_target_within_the_lead_time(hourly: Any, lead: int) -> None:
+    train = replace(hourly.train, lead=lead)
+    builder = FeatureBuilder.fit(train.take(train.complete()), "same_type_mean")
+    window = replace(hourly.test.take(slice(3, 4)), lead=lead)
+    target = hourly.panel.target.copy()
+    target[int(window.start[0]) - lead :] = -1e9
+    other = hourly.on(replace(hourly.panel, target=target), window)
+    rows, blind = builder.build(window), builder.build(other)
+    np.testing.assert_array_equal(blind.x, rows.x)
+    np.testing.assert_array_equal(blind.offset, rows.offset)
+    by_name = dict(zip(builder.names, rows.x.T, strict=True))
+    unit = rows.unit[0]
+    seen = hourly.panel.target[int(window.start[0]) - lead - 1]
+    np.testing.assert_allclose(by_name["value_1_before"] * unit + rows.offset[0], seen, rtol=1e-5)
+    # The same hour of the latest day that was over at the origin.
+    days = (lead + np.arange(24)) // 24 + 1
+    same_hour = hourly.panel.target[window.steps[0] - 24 * days]
+    np.testing.assert_allclose(
+        by_name["season_1_before"] * unit + rows.offset[0], same_hour, rtol=1e-5
+    )
+
+
 def test_sees_the_covariate_of_its_own_step(hourly: Any) -> None:
     builder = FeatureBuilder.fit(hourly.train, "none")
     windows = hourly.test.take(slice(0, 7))
