@@ -1,0 +1,100 @@
+"""`lightgbm` and `lightgbm_25h`: LightGBM quantile regression, one set of trees a level, direct
+over the horizon. The first looks back four weeks, the second 25 hours."""
+
+from itertools import product
+
+import lightgbm as lgb
+import numpy as np
+
+from benchmarks.peers.rows import FIRST_ORIGIN, History, Offset, Rows, rows
+from benchmarks.peers.task import Answer, Floats, Ints, Task
+from benchmarks.series import HORIZON
+
+LEVELS = np.array([0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99])
+_SEARCHED = (0.1, 0.5, 0.9)
+_OFFSETS: tuple[Offset, ...] = ("none", "level")
+_LEAVES = (8, 16, 31)
+_STRIDE = 5  # origins of training; no divisor of a day, so that every hour takes part
+_ROUNDS, _PATIENCE = 800, 30
+_REFIT_ROUNDS = 1.15
+_PARAMS = {
+    "objective": "quantile",
+    "learning_rate": 0.06,
+    "min_data_in_leaf": 40,
+    "feature_fraction": 0.4,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 1.0,
+    "max_bin": 63,
+    "deterministic": True,
+    "force_row_wise": True,
+    "num_threads": 1,
+    "verbosity": -1,
+}
+
+
+def lightgbm(task: Task, seed: int) -> Answer:
+    return _forecast(task, seed, "long")
+
+
+def lightgbm_25h(task: Task, seed: int) -> Answer:
+    return _forecast(task, seed, "day")
+
+
+def _forecast(task: Task, seed: int, history: History) -> Answer:
+    """Offset, leaves and rounds are chosen on validation; the trees that answer are grown on
+    training and validation rows."""
+    train = np.arange(FIRST_ORIGIN[history], task.i_val - HORIZON + 1, _STRIDE)
+    validation = np.arange(task.i_val, task.i_test - HORIZON + 1, _STRIDE)
+    fits = {}
+    for offset in _OFFSETS:
+        data = _datasets(task, train, validation, history, offset)
+        for leaves in _LEAVES:
+            losses = [_grow(data, level, leaves, seed)[1] for level in _SEARCHED]
+            fits[offset, leaves] = float(np.mean(losses))
+    offset, leaves = min(product(_OFFSETS, _LEAVES), key=fits.__getitem__)
+    data = _datasets(task, train, validation, history, offset)
+    rounds = [_grow(data, level, leaves, seed)[0].best_iteration for level in LEVELS]
+    both = rows(task, np.concatenate([train, validation]), history, offset)
+    whole = _dataset(both, task.targets(np.concatenate([train, validation])))
+    asked = rows(task, task.origins, history, offset)
+    quantiles = np.empty((len(task.origins), HORIZON, len(LEVELS)))
+    for k, (level, count) in enumerate(zip(LEVELS, rounds, strict=True)):
+        trees = lgb.train(_params(level, leaves, seed), whole, max(1, round(count * _REFIT_ROUNDS)))
+        found = np.asarray(trees.predict(asked.x, num_threads=1))
+        quantiles[..., k] = found.reshape(asked.offset.shape) + asked.offset
+    return LEVELS, np.sort(quantiles, axis=-1)
+
+
+def _params(level: float, leaves: int, seed: int) -> dict[str, object]:
+    return {**_PARAMS, "alpha": float(level), "num_leaves": leaves, "seed": seed}
+
+
+def _datasets(
+    task: Task, train: Ints, validation: Ints, history: History, offset: Offset
+) -> tuple[lgb.Dataset, lgb.Dataset]:
+    fitted = _dataset(rows(task, train, history, offset), task.targets(train))
+    held = rows(task, validation, history, offset)
+    y = (task.targets(validation) - held.offset).ravel()
+    return fitted, lgb.Dataset(held.x, y, reference=fitted, params=_BINS)
+
+
+_BINS = {"max_bin": 63, "feature_pre_filter": False, "verbosity": -1}
+
+
+def _dataset(made: Rows, targets: Floats) -> lgb.Dataset:
+    return lgb.Dataset(made.x, (targets - made.offset).ravel(), params=_BINS)
+
+
+def _grow(
+    data: tuple[lgb.Dataset, lgb.Dataset], level: float, leaves: int, seed: int
+) -> tuple[lgb.Booster, float]:
+    """Trees stopped early, and their validation loss."""
+    trees = lgb.train(
+        _params(level, leaves, seed),
+        data[0],
+        _ROUNDS,
+        valid_sets=[data[1]],
+        callbacks=[lgb.early_stopping(_PATIENCE, verbose=False)],
+    )
+    return trees, float(trees.best_score["valid_0"]["quantile"])
