@@ -81,13 +81,14 @@ def effort(config: TaskConfig) -> Effort:
     forecaster with residual quantiles is always among them, as a reference.
 
     A preset without a network for the task's training methods is given one. Raises InputError
-    when the task's own lists have none.
+    when the task's own lists have none, or name a forecaster whose package is not installed.
     """
     base = EFFORTS[config.preset]
     forecasters = config.forecasters or _with_networks(base.forecasters, config, ("forecaster",))
     quantile_models = config.quantile_models or _with_networks(
         base.quantile_models, config, ("cinn", "quantile")
     )
+    _check_installed(forecasters)
     _check_networks(config, forecasters, quantile_models)
     return replace(
         base,
@@ -103,6 +104,12 @@ def _with_networks(
         if config.training_methods.of(stage) and not set(names) & set(NETWORKS[stage]):
             names = (*names, NETWORKS[stage][0])
     return names
+
+
+def _check_installed(forecasters: tuple[str, ...]) -> None:
+    reasons = [forecaster_registry.unavailable(name) for name in forecasters]
+    if issues := [reason for reason in reasons if reason is not None]:
+        raise InputError(issues)
 
 
 def _check_networks(

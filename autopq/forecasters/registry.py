@@ -8,6 +8,7 @@ entry-point group `autopq.forecasters`; built-in names win over plug-ins.
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from autopq.errors import InputError, Issue
@@ -22,7 +23,12 @@ _BUILT_IN = {
     "climatology": "autopq.forecasters.climatology:Climatology",
     "lightgbm": "autopq.forecasters.gradient_boosting:GradientBoosting",
     "mlp": "autopq.forecasters.neural:MLPForecaster",
+    "linear": "autopq.forecasters.linear:LinearForecaster",
+    "svr": "autopq.forecasters.support_vectors:SupportVectors",
 }
+
+# Forecasters that stand on a package outside the core, and the extra that brings it.
+_NEEDS = {"svr": ("sklearn", "statistical")}
 
 
 @cache
@@ -41,12 +47,27 @@ def built_in() -> tuple[str, ...]:
     return tuple(_BUILT_IN)
 
 
+def unavailable(name: str) -> Issue | None:
+    """Why a built-in forecaster cannot be used here; None when it can. Imports nothing."""
+    package, extra = _NEEDS.get(name, (None, None))
+    if package is None or find_spec(package) is not None:
+        return None
+    return Issue(
+        "forecasters",
+        f"'{name}' needs the package {package}, which is not installed.",
+        f"Install it with `pip install 'autopq-service[{extra}]'`, or leave '{name}' out.",
+    )
+
+
 def load(name: str) -> type["PointForecaster"]:
-    """The class of a forecaster. Raises InputError for an unknown name."""
+    """The class of a forecaster. Raises InputError for an unknown name, and for one whose package
+    is not installed."""
     target = _targets().get(name)
     if target is None:
         known = ", ".join(names())
         raise InputError(Issue("forecasters", f"'{name}' is unknown.", f"Use one of {known}."))
+    if (reason := unavailable(name)) is not None:
+        raise InputError(reason)
     module, _, attribute = target.partition(":")
     found: type[PointForecaster] = getattr(import_module(module), attribute)
     return found

@@ -21,6 +21,8 @@ from autopq.observer import SilentObserver
 SMALL: dict[str, dict[str, Any]] = {
     "lightgbm": {"max_rounds": 25, "max_rows": 8_000},
     "mlp": {"steps": 80, "max_rows": 6_000, "hidden": 32},
+    "linear": {"max_rows": 8_000},
+    "svr": {"max_rows": 400},
 }
 
 
