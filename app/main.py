@@ -36,6 +36,7 @@ from app.health.endpoints import router as health
 from app.jobs.endpoints import router as jobs
 from app.models.endpoints import router as models
 from app.settings import Settings
+from app.webhooks.endpoints import router as webhooks
 
 DESCRIPTION = (
     "Upload a table, submit a forecasting job, query quantile forecasts and review the "
@@ -77,7 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # the stock pages load their scripts from a CDN
         redoc_url=None,
     )
-    for router in (datasets, jobs, models, forecasts, energy, keys, health):
+    for router in (datasets, jobs, models, forecasts, energy, keys, webhooks, health):
         app.include_router(router)
     handlers.install(app)
 

@@ -34,6 +34,12 @@ class Settings(BaseSettings):
     )
     check_seconds: float = Field(300.0, gt=0, description="Longest time one check may take.")
     max_concurrent_jobs: int = Field(1, ge=1, description="Jobs that run at the same time.")
+    max_running_jobs_per_tenant: int | None = Field(
+        None, ge=1, description="The same, of one tenant; no limit of its own by default."
+    )
+    max_running_jobs_per_key: int | None = Field(
+        None, ge=1, description="The same, of one API key."
+    )
     heartbeat_seconds: float = Field(
         1.0, gt=0, description="How often a worker writes progress and electricity."
     )
@@ -49,6 +55,14 @@ class Settings(BaseSettings):
     )
     max_streams: int = Field(100, ge=1, description="Event streams open at the same time.")
     max_streams_per_key: int = Field(10, ge=1, description="The same, of one API key.")
+    webhook_allow_private: bool = Field(
+        False, description="Send webhooks to private, loopback and link-local addresses too."
+    )
+    webhook_retry_seconds: float = Field(
+        10.0,
+        gt=0,
+        description="Time to the second try of a webhook; each next one takes four times as long.",
+    )
     cached_models: int = Field(4, ge=1, description="Models the prediction worker keeps loaded.")
     country_iso_code: str = Field(
         "DEU", pattern="^[A-Z]{3}$", description="Country whose grid's carbon factor counts."

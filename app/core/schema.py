@@ -9,6 +9,7 @@ from app.engine.tables import SupervisorLeaseRow
 from app.forecasts.tables import ForecastRow
 from app.jobs.tables import AttemptRow, JobEventRow, JobRow, LeaderboardEntryRow, TrialRow
 from app.models.tables import ModelRow
+from app.webhooks.tables import DeliveryRow, WebhookRow, WebhookSecretRow
 
 METADATA = Base.metadata
 TABLES = (
@@ -25,6 +26,9 @@ TABLES = (
     EnergyLedgerRow,
     SupervisorLeaseRow,
     IdempotencyKeyRow,
+    WebhookSecretRow,
+    WebhookRow,
+    DeliveryRow,
 )
 
 

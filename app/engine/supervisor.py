@@ -17,9 +17,11 @@ from app.engine.predictions import PredictionKeeper
 from app.engine.silence import Silence
 from app.engine.sweep import sweep
 from app.jobs import repository, transitions
+from app.jobs.queue import Limits
 from app.jobs.transitions import Ending
 from app.models import repository as models
 from app.settings import Settings
+from app.webhooks.courier import Courier
 
 log = structlog.get_logger(__name__)
 
@@ -40,9 +42,14 @@ class Supervisor:
         self._engine = engine
         self._lease = Lease(database, settings.lease_seconds)
         self._predictions = PredictionKeeper(settings, database, self._lease)
+        self._courier = Courier(settings, database)
+        self._limits = Limits(
+            settings.max_running_jobs_per_tenant, settings.max_running_jobs_per_key
+        )
         self._handles: dict[Attempt, str] = {}
         self._silence = Silence(settings.silence_seconds)
         self._hung: set[Attempt] = set()
+        self._overdue: set[Attempt] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
@@ -77,10 +84,12 @@ class Supervisor:
         if not held:
             self._recover()
         self._stop_hung()
+        self._stop_overdue()
         self._reap()
         self._cancel()
         self._start_queued()
         self._predictions.tend()
+        self._courier.tend()
 
     def _recover(self) -> None:
         """End what an earlier supervisor left running. Attempts are never adopted."""
@@ -104,10 +113,24 @@ class Supervisor:
                 self._hung.add(attempt)
                 self._engine.stop(handle, self._settings.cancel_grace_seconds)
 
+    def _stop_overdue(self) -> None:
+        with self._database.read() as session:
+            late = repository.overdue(session, now())
+        for job in late:
+            attempt = (job.id, job.attempt)
+            if attempt in self._handles:
+                self._overdue.add(attempt)
+                self._engine.stop(self._handles[attempt], self._settings.cancel_grace_seconds)
+        if any(job.state == "queued" for job in late):
+            with self._database.write() as session:
+                transitions.expire_queued(session, now())
+
     def _reap(self) -> None:
         for attempt, handle in list(self._handles.items()):
             ended = self._engine.ended(handle)
-            if ended is not None:
+            if ended is not None and attempt in self._overdue:
+                self._settle(attempt, "overdue", "its deadline passed")
+            elif ended is not None:
                 hung = attempt in self._hung
                 self._settle(attempt, "lost", self._hung_reason if hung else ended.reason)
 
@@ -148,7 +171,7 @@ class Supervisor:
             if not repository.any_queued(session):
                 return None  # without having asked for the right to write
         with self._database.write() as session:
-            return transitions.claim_next(session, now())
+            return transitions.claim_next(session, now(), self._limits)
 
     def _settle(self, attempt: Attempt, ending: Ending, reason: str) -> None:
         with self._database.write() as session:
@@ -157,6 +180,7 @@ class Supervisor:
         self._handles.pop(attempt, None)
         self._silence.forget(attempt)
         self._hung.discard(attempt)
+        self._overdue.discard(attempt)
         if has_model:
             self._storage.log(f"{attempt[0]}-{attempt[1]}").unlink(missing_ok=True)
         else:
@@ -171,6 +195,7 @@ class Supervisor:
         deadline = time.monotonic() + self._settings.cancel_grace_seconds + _KILL_WAIT_S
         try:
             self._predictions.stop()
+            self._courier.stop()
             while self._handles and time.monotonic() < deadline:
                 for attempt, handle in list(self._handles.items()):
                     if self._engine.ended(handle) is not None:
@@ -184,3 +209,4 @@ class Supervisor:
             self._silence.forget(attempt)
         self._handles.clear()
         self._hung.clear()
+        self._overdue.clear()

@@ -22,7 +22,7 @@ from app.core.pagination import Cursor, Limit, Page, decode_cursor, encode_curso
 from app.core.representation import CONDITIONAL, Fields, representation
 from app.jobs import repository, service
 from app.jobs.repository import JobFilter
-from app.jobs.schemas import Job, JobAudit, JobCreate, Leaderboard, Trial
+from app.jobs.schemas import Job, JobAudit, JobCreate, JobRerun, Leaderboard, Trial
 from app.jobs.states import TERMINAL, JobState
 from app.jobs.stream import follow
 from app.jobs.tables import MAX_ROW_ID
@@ -51,6 +51,22 @@ LastEventId = Annotated[
 async def create_job(request: JobCreate, response: Response, context: Context, once: Once) -> Job:
     """Audit the dataset and queue a forecasting job on it. A worker process runs it."""
     job = await context.with_checks(service.create, context, request, once)
+    response.headers["Location"] = job.links.self_
+    response.headers["Retry-After"] = POLL_SECONDS
+    return job
+
+
+@router.post(
+    "/{job_id}/rerun",
+    status_code=202,
+    operation_id="rerun_job",
+    responses=documented(NotFoundError, ConflictError, TooLargeError, InvalidRequestError),
+)
+async def rerun_job(
+    job_id: str, request: JobRerun, response: Response, context: Context, once: Once
+) -> Job:
+    """Queue a new job like this one, with the given settings changed."""
+    job = await context.with_checks(service.rerun, context, job_id, request, once)
     response.headers["Location"] = job.links.self_
     response.headers["Retry-After"] = POLL_SECONDS
     return job

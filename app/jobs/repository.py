@@ -59,6 +59,12 @@ def in_state(session: ReadSession, state: JobState) -> Sequence[JobRow]:
     return session.scalars(select(JobRow).where(JobRow.state == state).order_by(JobRow.id)).all()
 
 
+def overdue(session: ReadSession, at: datetime) -> Sequence[JobRow]:
+    """Jobs that should have ended by now."""
+    query = select(JobRow).where(JobRow.deadline <= at, JobRow.state.in_(("queued", "running")))
+    return session.scalars(query).all()
+
+
 def any_queued(session: ReadSession) -> bool:
     query = select(JobRow.id).where(JobRow.state == "queued").limit(1)
     return session.scalar(query) is not None

@@ -7,8 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.bodies import RequestBody
 from app.core.errors import Problem
+from app.core.instants import Instant
 from app.jobs.results import Audit, LeaderboardEntry
 from app.jobs.states import EventKind, JobState
+from app.webhooks.schemas import WebhookCreate
 from autopq.observer import Phase
 from autopq.task import TaskConfig
 
@@ -36,6 +38,28 @@ class JobCreate(RequestBody):
 
     dataset_id: str = Field(max_length=64)
     config: TaskConfig = Field(default_factory=TaskConfig)
+    priority: int = Field(
+        0, ge=-100, le=100, description="Your queued jobs start in this order, highest first."
+    )
+    deadline: Instant | None = Field(
+        None, description="A job that has not ended by then is stopped and fails."
+    )
+    webhook: WebhookCreate | None = Field(None, description="Told when the job has ended.")
+
+
+class JobRerun(RequestBody):
+    """What is to be different when a job runs again; everything else stays."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"config": {"preset": "default", "horizon": 48}}]}
+    )
+
+    config: dict[str, Any] = Field(
+        default_factory=dict, description="Settings of the task in place of the job's."
+    )
+    priority: int | None = Field(None, ge=-100, le=100)
+    deadline: Instant | None = None
+    webhook: WebhookCreate | None = None
 
 
 class Links(BaseModel):
@@ -43,6 +67,7 @@ class Links(BaseModel):
 
     self_: str = Field(serialization_alias="self", validation_alias="self")
     cancel: str
+    rerun: str
     audit: str
     events: str
     trials: str
@@ -76,6 +101,10 @@ class Job(BaseModel):
     eta_seconds: float | None = Field(
         description="Seconds to the end as of the last progress, if the rest goes as fast."
     )
+    priority: int
+    deadline: datetime | None
+    rerun_of: str | None = Field(description="The job that this one repeats.")
+    webhook: str | None = Field(description="Where the job's end is told.")
     attempt: int = Field(description="How often a worker process was started for it.")
     error: Problem | None = Field(description="Why it failed.")
     model_id: str | None = Field(description="The fitted model, once it succeeded.")

@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 
+from pydantic import ValidationError
+
 from app.core import ids
 from app.core.clock import now
 from app.core.context import RequestContext
 from app.core.database import ReadSession
-from app.core.errors import ConflictError
+from app.core.errors import ConflictError, InvalidRequestError, invalid
+from app.core.handlers import findings_of
 from app.core.idempotency import Effect
 from app.datasets import service as datasets
 from app.jobs import repository, transitions
-from app.jobs.schemas import Job, JobCreate, Links
+from app.jobs.schemas import Job, JobCreate, JobRerun, Links
 from app.jobs.tables import JobRow, LeaderboardEntryRow
 from app.models import repository as models
+from app.webhooks import repository as webhook_rows
+from app.webhooks import service as webhooks
 from autopq.errors import InputError, Issue
 from autopq.forecasters import registry as forecasters
 from autopq.presets import effort
@@ -20,9 +25,15 @@ from autopq.quantiles import registry as quantile_models
 from autopq.task import TaskConfig
 
 
-def create(context: RequestContext, request: JobCreate, once: Effect) -> Job:
+def create(
+    context: RequestContext, request: JobCreate, once: Effect, rerun_of: str | None = None
+) -> Job:
     """Audit the dataset under the config and queue the job. Raises NotFoundError, InputError."""
     _check_components(request.config)
+    if request.webhook is not None:
+        webhooks.check(context, request.webhook)
+    if request.deadline is not None and request.deadline <= now():
+        raise invalid("deadline", "it has passed already.", "Give a time to come, or none.")
     with context.read() as session:
         source = datasets.source_of(context, session, request.dataset_id)
     config = request.config.model_dump(mode="json")
@@ -43,12 +54,39 @@ def create(context: RequestContext, request: JobCreate, once: Effect) -> Job:
         trials=0,
         best=None,
         eta_seconds=None,
+        account=context.principal.account,
+        priority=request.priority,
+        deadline=request.deadline,
+        rerun_of=rerun_of,
     )
+    url = None if request.webhook is None else str(request.webhook.url)
     with context.write() as session:
         transitions.submit(session, row)
-        job = _job(row, None)
+        if request.webhook is not None:
+            webhooks.keep(session, row.id, request.webhook)
+        job = _job(row, None, url)
         once.keep(session, job, status=202, location=job.links.self_)
     return job
+
+
+def rerun(context: RequestContext, job_id: str, changes: JobRerun, once: Effect) -> Job:
+    """Queue the job once more, with changed settings. Raises what `create` raises."""
+    with context.read() as session:
+        job = repository.get(session, job_id)
+    try:
+        config = TaskConfig.model_validate({**job.config, **changes.config})
+    except ValidationError as error:
+        findings = findings_of(error.errors(), root=("body", "config"))
+        first = findings[0]
+        raise InvalidRequestError(f"{first.field}: {first.detail}", findings=findings) from error
+    request = JobCreate(
+        dataset_id=job.dataset_id,
+        config=config,
+        priority=job.priority if changes.priority is None else changes.priority,
+        deadline=changes.deadline,
+        webhook=changes.webhook,
+    )
+    return create(context, request, once, rerun_of=job_id)
 
 
 def _check_components(config: TaskConfig) -> None:
@@ -67,12 +105,13 @@ def _check_components(config: TaskConfig) -> None:
 
 
 def view(session: ReadSession, row: JobRow) -> Job:
-    return _job(row, models.id_of_job(session, row.id))
+    return views(session, [row])[0]
 
 
 def views(session: ReadSession, rows: Sequence[JobRow]) -> list[Job]:
     fitted = models.ids_of_jobs(session, [row.id for row in rows])
-    return [_job(row, fitted.get(row.id)) for row in rows]
+    told = webhook_rows.urls_of_jobs(session, [row.id for row in rows])
+    return [_job(row, fitted.get(row.id), told.get(row.id)) for row in rows]
 
 
 def cancel(context: RequestContext, job_id: str) -> Job:
@@ -95,17 +134,19 @@ def leaderboard(session: ReadSession, job_id: str) -> list[LeaderboardEntryRow]:
     return list(repository.leaderboard(session, job_id))
 
 
-def _job(row: JobRow, model_id: str | None) -> Job:
+def _job(row: JobRow, model_id: str | None, webhook: str | None) -> Job:
     here = f"/v1/jobs/{row.id}"
     model = f"/v1/models/{model_id}" if model_id else None
     return Job.model_validate(
         {
             **{name: getattr(row, name) for name in Job.model_fields if hasattr(row, name)},
             "model_id": model_id,
+            "webhook": webhook,
             "links": Links.model_validate(
                 {
                     "self": here,
                     "cancel": f"{here}/cancel",
+                    "rerun": f"{here}/rerun",
                     "audit": f"{here}/audit",
                     "events": f"{here}/events",
                     "trials": f"{here}/trials",

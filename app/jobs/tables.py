@@ -32,6 +32,8 @@ class JobRow(TenantOwned, Base):
         Index(None, "state", "id"),
         Index(None, "tenant_id", "id"),
         Index(None, "dataset_id", "id"),
+        Index(None, "tenant_id", "started_at"),
+        Index(None, "deadline"),
     )
 
     id: Mapped[str] = mapped_column(String(48), primary_key=True)
@@ -51,6 +53,10 @@ class JobRow(TenantOwned, Base):
     trials: Mapped[int] = mapped_column(default=0)  # finished ones of the running attempt
     best: Mapped[dict[str, Any] | None]  # the best of them, see app.jobs.schemas.BestTrial
     eta_seconds: Mapped[float | None]
+    account: Mapped[str] = mapped_column(String(64), default="")  # who submitted it
+    priority: Mapped[int] = mapped_column(default=0)
+    deadline: Mapped[datetime | None]
+    rerun_of: Mapped[str | None] = mapped_column(String(48))
 
 
 class AttemptRow(Base):

@@ -14,17 +14,27 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, cast
 
-from sqlalchemy import CursorResult, insert, select, update
+from sqlalchemy import CursorResult, insert, update
 
 from app.core.database import WriteSession
 from app.core.errors import ConflictError, Problem
 from app.jobs import repository
-from app.jobs.states import MAX_ATTEMPTS, MAX_CRASHES, AttemptState, EventKind, JobState
+from app.jobs.queue import UNLIMITED, Limits, next_job
+from app.jobs.states import (
+    MAX_ATTEMPTS,
+    MAX_CRASHES,
+    TERMINAL,
+    AttemptState,
+    EventKind,
+    JobState,
+)
 from app.jobs.tables import AttemptRow, JobEventRow, JobRow
+from app.webhooks import outbox
 
-Ending = Literal["failed", "lost", "interrupted"]
+Ending = Literal["failed", "lost", "interrupted", "overdue"]
 News = tuple[datetime, EventKind, dict[str, Any]]
 
+_OVERDUE = "the deadline passed"
 _STARTING = "starting a worker"
 # What an attempt that has not started has to show.
 _NOTHING_YET: dict[str, Any] = {
@@ -50,18 +60,13 @@ def submit(session: WriteSession, job: JobRow) -> None:
     _tell(session, job.id, job.attempt, job.created_at, "queued", job.message)
 
 
-def claim_next(session: WriteSession, at: datetime) -> tuple[str, int] | None:
-    """Take the oldest queued job: (job id, number of the new attempt)."""
-    oldest = (
-        select(JobRow.id)
-        .where(JobRow.state == "queued")
-        .order_by(JobRow.id)
-        .limit(1)
-        .scalar_subquery()
-    )
+def claim_next(
+    session: WriteSession, at: datetime, limits: Limits = UNLIMITED
+) -> tuple[str, int] | None:
+    """Take the job that is next: (job id, number of the new attempt)."""
     claimed = session.execute(
         update(JobRow)
-        .where(JobRow.id == oldest, JobRow.state == "queued")
+        .where(JobRow.id == next_job(session, limits), JobRow.state == "queued")
         .values(
             **_NOTHING_YET,
             state="running",
@@ -106,13 +111,22 @@ def request_cancel(session: WriteSession, job_id: str, at: datetime) -> None:
         raise ConflictError(f"The job has already {job.state}.")
 
 
+def expire_queued(session: WriteSession, at: datetime) -> None:
+    """Fail the jobs whose deadline passed before they had a worker."""
+    for job in repository.overdue(session, at):
+        if job.state == "queued":
+            job.error = _overdue_problem(job).model_dump()
+            _finish(session, job, "failed", _OVERDUE, at)
+
+
 def end_attempt(
     session: WriteSession, job_id: str, number: int, ending: Ending, reason: str, at: datetime
 ) -> JobState:
     """Settle an attempt whose process is gone, and return the job's new state.
 
     The retry rule: a crash (`failed`, `lost`) is retried once; an attempt that the service itself
-    interrupted costs nothing. Does nothing when the attempt already brought the job to an end.
+    interrupted costs nothing; one that its deadline ended is not repeated. Does nothing when the
+    attempt already brought the job to an end.
     """
     job = repository.get(session, job_id)
     attempt = repository.attempt(session, job_id, number)
@@ -122,6 +136,11 @@ def end_attempt(
         _close(attempt, "cancelled", at)
         _finish(session, job, "cancelled", "cancelled", at)
         return "cancelled"
+    if ending == "overdue":
+        attempt.error = job.error = _overdue_problem(job).model_dump()
+        _close(attempt, "failed", at)
+        _finish(session, job, "failed", _OVERDUE, at)
+        return "failed"
     said = attempt.error  # a worker that raised has told why
     _close(attempt, "failed" if said and ending == "lost" else ending, at)
     if ending != "interrupted":
@@ -140,6 +159,16 @@ def end_attempt(
 def worker_problem(detail: str) -> Problem:
     return Problem(
         type="/problems/worker-failed", title="The worker failed", status=500, detail=detail
+    )
+
+
+def _overdue_problem(job: JobRow) -> Problem:
+    assert job.deadline is not None
+    return Problem(
+        type="/problems/deadline-passed",
+        title="The deadline passed",
+        status=504,
+        detail=f"The job had not ended by its deadline, {job.deadline.isoformat()}.",
     )
 
 
@@ -244,5 +273,7 @@ def _announce(session: WriteSession, job: JobRow, at: datetime) -> None:
 def _tell(
     session: WriteSession, job_id: str, attempt: int, at: datetime, state: JobState, message: str
 ) -> None:
+    if state in TERMINAL:
+        outbox.announce_end(session, job_id, attempt, state, message, at)
     data = {"state": state, "message": message}
     session.add(JobEventRow(job_id=job_id, attempt=attempt, at=at, kind="state", data=data))

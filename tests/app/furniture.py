@@ -11,6 +11,7 @@ from app.energy.tables import EnergyLedgerRow
 from app.forecasts.tables import ForecastRow
 from app.jobs.tables import AttemptRow, JobRow, LeaderboardEntryRow, TrialRow
 from app.models.tables import ModelRow
+from app.webhooks.tables import DeliveryRow, WebhookRow
 from autopq.data.audit import audit, inspect
 from autopq.data.example import synthetic_load
 from autopq.forecast import Forecast
@@ -70,6 +71,18 @@ def furnish(database: Database, storage: Storage, tenant_id: str, name: str) -> 
             params={},
             seconds=1.0,
             energy_wh=1.0,
+        ),
+        WebhookRow(**own, job_id=ids["job_id"], url="https://example.org", secret="s" * 16),
+        DeliveryRow(
+            **own,
+            id=f"msg_of_{name}",
+            job_id=ids["job_id"],
+            kind="job.succeeded",
+            body="{}",
+            state="delivered",
+            tries=1,
+            created_at=now(),
+            next_at=now(),
         ),
         ModelRow(
             **own,

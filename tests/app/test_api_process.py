@@ -46,7 +46,8 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 OPERATIONS = {
     "create_dataset", "list_datasets", "get_dataset",
     "create_job", "list_jobs", "get_job", "cancel_job",
-    "follow_job", "get_job_audit", "get_leaderboard", "list_trials", "get_job_energy",
+    "rerun_job", "follow_job", "list_deliveries", "renew_webhook_secret",
+    "get_job_audit", "get_leaderboard", "list_trials", "get_job_energy",
     "get_model", "create_forecast", "get_forecast_status", "get_forecast", "get_forecast_paths",
     "list_forecasts", "get_forecast_aggregates",
     "get_energy", "create_key", "list_keys", "get_key", "revoke_key", "healthz", "readyz",

@@ -17,7 +17,7 @@ class TestJob:
         assert finished_job["attempt"] == 1
         assert finished_job["error"] is None
         for link in finished_job["links"].values():
-            if not link.endswith(("/cancel", "/forecasts")):
+            if not link.endswith(("/cancel", "/rerun", "/forecasts")):
                 assert service.http.get(link).status_code == 200, link
 
     def test_leaderboard_is_ranked(self, service: Any, finished_job: Document) -> None:

@@ -22,7 +22,17 @@ from tests.app.furniture import furnish
 
 Document = dict[str, Any]
 
-TENANT_TABLES = ("dataset", "job", "model", "forecast", "energy_ledger", "api_key")
+TENANT_TABLES = (
+    "dataset",
+    "job",
+    "model",
+    "forecast",
+    "energy_ledger",
+    "api_key",
+    "webhook",
+    "webhook_delivery",
+    "webhook_secret",
+)
 
 
 def own_items(answer: httpx.Response) -> None:
@@ -61,6 +71,7 @@ WITHOUT_ID: dict[tuple[str, str], tuple[Callable[[httpx.Response], None], Docume
         {"content": b"timestamp,y\n2024-01-01,1\n", "headers": {"Content-Type": "text/csv"}},
     ),
     ("POST", "/v1/jobs"): (not_found, {"json": {"dataset_id": "dataset_of_default"}}),
+    ("POST", "/v1/webhook-secret"): (made, {}),
     ("POST", "/v1/keys"): (made, {"json": {"name": "another"}}),
 }
 

@@ -1,11 +1,13 @@
 """The job's states, its fence and its retry rule, on a real database."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from app.accounts.tables import TenantRow
 from app.core import migrations
 from app.core.clock import now
 from app.core.database import Database
@@ -16,6 +18,7 @@ from app.forecasts import repository as forecast_rows
 from app.forecasts import transitions as forecasts
 from app.forecasts.tables import ForecastRow
 from app.jobs import repository, transitions
+from app.jobs.queue import UNLIMITED, Limits
 from app.jobs.states import MAX_ATTEMPTS
 from app.jobs.tables import JobRow
 from app.jobs.transitions import Ending, FenceLostError, worker_problem
@@ -43,28 +46,28 @@ def database(tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
-def queue(database: Database, *job_ids: str) -> None:
+def queue(database: Database, *job_ids: str, **more: object) -> None:
     with database.write() as session:
         for job_id in job_ids:
-            row = JobRow(
-                tenant_id="default",
-                id=job_id,
-                dataset_id="ds",
-                config={},
-                audit={},
-                state="queued",
-                progress=0.0,
-                message="",
-                attempt=0,
-                crashes=0,
-                created_at=now(),
-            )
-            repository.add(session, row)
+            values: dict[str, object] = {
+                "tenant_id": "default",
+                "id": job_id,
+                "dataset_id": "ds",
+                "config": {},
+                "audit": {},
+                "state": "queued",
+                "progress": 0.0,
+                "message": "",
+                "attempt": 0,
+                "crashes": 0,
+                "created_at": now(),
+            }
+            repository.add(session, JobRow(**(values | more)))
 
 
-def claim(database: Database) -> tuple[str, int] | None:
+def claim(database: Database, limits: Limits = UNLIMITED) -> tuple[str, int] | None:
     with database.write() as session:
-        return transitions.claim_next(session, now())
+        return transitions.claim_next(session, now(), limits)
 
 
 def end(database: Database, attempt: tuple[str, int], ending: Ending = "lost") -> str:
@@ -97,6 +100,104 @@ class TestClaim:
         with database.write() as session:
             transitions.request_cancel(session, "a", now())
         assert claim(database) is None
+
+
+class TestOrder:
+    @pytest.fixture(autouse=True)
+    def tenants(self, database: Database) -> None:
+        with database.write() as session:
+            for name in ("t1", "t2"):
+                session.add(TenantRow(id=name, name=name, created_at=now()))
+
+    @staticmethod
+    def order(database: Database, limits: Limits = UNLIMITED) -> str:
+        found = []
+        while (attempt := claim(database, limits)) is not None:
+            found.append(attempt[0])
+        return "".join(found)
+
+    def test_tenants_take_turns(self, database: Database) -> None:
+        queue(database, "a", "b", "c", "d", tenant_id="t1")
+        queue(database, "x", "y", tenant_id="t2")
+        assert self.order(database) == "axbycd"
+
+    def test_turns_go_on_when_there_is_one_slot(self, database: Database) -> None:
+        queue(database, "a", "b", "c", tenant_id="t1")
+        queue(database, "x", "y", tenant_id="t2")
+        found = []
+        while (attempt := claim(database)) is not None:
+            found.append(attempt[0])
+            with database.write() as session:
+                transitions.succeed(session, *attempt, now())
+        assert "".join(found) == "axbyc"
+
+    def test_priority_counts_among_a_tenants_own(self, database: Database) -> None:
+        queue(database, "a", "b", tenant_id="t1")
+        queue(database, "c", tenant_id="t1", priority=5)
+        queue(database, "x", tenant_id="t2", priority=-5)
+        assert self.order(database) == "cxab"
+
+    def test_a_full_tenant_waits(self, database: Database) -> None:
+        queue(database, "a", "b", "c", tenant_id="t1")
+        queue(database, "x", tenant_id="t2")
+        assert self.order(database, Limits(per_tenant=2)) == "axb"
+        end(database, ("a", 1))
+        assert self.order(database, Limits(per_tenant=2)) == "a"
+
+    def test_a_full_key_waits(self, database: Database) -> None:
+        queue(database, "a", "b", tenant_id="t1", account="k1")
+        queue(database, "c", tenant_id="t1", account="k2")
+        assert self.order(database, Limits(per_key=1)) == "ac"
+
+
+class TestDeadline:
+    PAST = datetime(2020, 1, 1, tzinfo=UTC)
+
+    def test_a_queued_job_fails_with_its_reason(self, database: Database) -> None:
+        queue(database, "a", deadline=self.PAST)
+        queue(database, "b", deadline=now() + timedelta(days=1))
+        queue(database, "c")
+        with database.write() as session:
+            transitions.expire_queued(session, now())
+        late = job(database, "a")
+        assert late.state == "failed"
+        assert late.error is not None
+        assert late.error["type"] == "/problems/deadline-passed"
+        assert claim(database) == ("b", 1)
+        assert claim(database) == ("c", 1)
+
+    def test_a_stopped_attempt_is_not_repeated(self, database: Database) -> None:
+        queue(database, "a", deadline=self.PAST)
+        claim(database)
+        assert end(database, ("a", 1), "overdue") == "failed"
+        assert job(database).crashes == 0
+        assert attempt_states(database) == ["failed"]
+
+
+class TestEvents:
+    def test_every_change_of_state_is_told(self, database: Database) -> None:
+        queue(database, "a")
+        claim(database)
+        end(database, ("a", 1))
+        claim(database)
+        with database.write() as session:
+            transitions.succeed(session, "a", 2, now())
+        with database.read() as session:
+            events = repository.events(session, "a", after=0, limit=100)
+        told = [(event.attempt, event.data["state"]) for event in events]
+        assert told == [(1, "running"), (1, "queued"), (2, "running"), (2, "succeeded")]
+
+    def test_a_zombie_tells_nothing(self, database: Database) -> None:
+        queue(database, "a")
+        claim(database)
+        end(database, ("a", 1))
+        with database.read() as session:
+            before = len(repository.events(session, "a", after=0, limit=100))
+        news = [(now(), "phase", {"phase": "audit"})]
+        with pytest.raises(FenceLostError), database.write() as session:
+            transitions.report(session, "a", 1, now(), news)  # type: ignore[arg-type]
+        with database.read() as session:
+            assert len(repository.events(session, "a", after=0, limit=100)) == before
 
 
 class TestRetryRule:

@@ -1,0 +1,71 @@
+"""Which job is next.
+
+Slots go to tenants in turn: to the one with the fewest jobs at work, and among those to the one
+that has waited longest for a slot. A tenant's own jobs go by priority, then by age. Tenants and
+keys at their limit wait.
+"""
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import func, select
+
+from app.core.database import ReadSession
+from app.jobs.tables import JobRow
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Most jobs at work at the same time; None for as many as there are slots."""
+
+    per_tenant: int | None = None
+    per_key: int | None = None
+
+
+UNLIMITED = Limits()
+
+
+def next_job(session: ReadSession, limits: Limits) -> str | None:
+    """The queued job to start now, or None while all have to wait."""
+    tenants, accounts = _at_work(session)
+    waiting = set(
+        session.scalars(select(JobRow.tenant_id).where(JobRow.state == "queued").distinct())
+    )
+    last = _last_starts(session, waiting)
+    full = {a for a, n in accounts.items() if limits.per_key is not None and n >= limits.per_key}
+    for tenant in sorted(waiting, key=lambda t: (tenants[t], last.get(t, _NEVER), t)):
+        if limits.per_tenant is not None and tenants[tenant] >= limits.per_tenant:
+            continue
+        query = select(JobRow.id).where(JobRow.state == "queued", JobRow.tenant_id == tenant)
+        if full:
+            query = query.where(JobRow.account.not_in(full))
+        job_id = session.scalar(query.order_by(JobRow.priority.desc(), JobRow.id).limit(1))
+        if job_id is not None:
+            return job_id
+    return None
+
+
+def _at_work(session: ReadSession) -> tuple[Counter[str], Counter[str]]:
+    """Running jobs by tenant and by account."""
+    running = select(JobRow.tenant_id, JobRow.account).where(
+        JobRow.state.in_(("running", "cancelling"))
+    )
+    tenants: Counter[str] = Counter()
+    accounts: Counter[str] = Counter()
+    for tenant, account in session.execute(running):
+        tenants[tenant] += 1
+        accounts[account] += 1
+    return tenants, accounts
+
+
+def _last_starts(session: ReadSession, tenants: Collection[str]) -> dict[str, datetime]:
+    query = (
+        select(JobRow.tenant_id, func.max(JobRow.started_at))
+        .where(JobRow.tenant_id.in_(tenants))
+        .group_by(JobRow.tenant_id)
+    )
+    return {tenant: at for tenant, at in session.execute(query) if at is not None}
