@@ -33,6 +33,11 @@ class TaskConfig(BaseModel):
     known_covariates: tuple[str, ...] = Field(
         (), description="Columns known for the future as well, such as weather forecasts."
     )
+    available_at: str | None = Field(
+        None,
+        description="Column that says when a row's known covariates became known. Several rows a "
+        "stamp are then allowed, one a vintage; a forecast uses the newest its origin knows.",
+    )
     issue_times: tuple[ClockTime, ...] | None = Field(
         None,
         min_length=1,
@@ -111,6 +116,8 @@ class TaskConfig(BaseModel):
             raise ValueError("`lower` must be below `upper`")
         if self.target in self.known_covariates:
             raise ValueError(f"the target '{self.target}' cannot be a known covariate")
+        if self.available_at is not None and not self.known_covariates:
+            raise ValueError("`available_at` says when known covariates became known: name them")
         if self.delivery_day is not None and len(self.issue_times or ()) != 1:
             raise ValueError("`delivery_day` needs one time in `issue_times`, such as 11:00")
         return self

@@ -108,6 +108,9 @@ def submit(
         list[str] | None,
         typer.Option(help="Local times at which forecasts are issued, such as 00:00,12:00."),
     ] = None,
+    available_at: Annotated[
+        str | None, typer.Option(help="Column saying when known covariates became known.")
+    ] = None,
     lead_time: Annotated[
         int | None, typer.Option(help="Steps between the origin and the first step forecast.")
     ] = None,
@@ -154,6 +157,7 @@ def submit(
         timezone=timezone,
         holidays=holidays,
         issue_times=_split(issue_times),
+        available_at=available_at,
         lead_time=lead_time,
         delivery_day=delivery_day,
         lower=lower,

@@ -17,6 +17,7 @@ from autopq.data.public_holidays import with_holidays
 from autopq.data.report import AuditReport, Remark
 from autopq.data.requirements import missing_future, settle_frequency, too_little
 from autopq.data.rows import Clock, Rows, join_rows, read_rows
+from autopq.data.vintages import one_a_stamp, with_vintages
 from autopq.data.zones import zone
 from autopq.errors import InputError, Issue
 from autopq.task import TaskConfig
@@ -42,9 +43,11 @@ def audit(
     Raises InputError with every finding that can be told at once.
     """
     table, future = _flat(table), None if future is None else _flat(future)
-    columns, freq = _settle(table, config)
+    vintages = config.available_at is not None
+    columns, freq = _settle(table, config if purpose == "fit" else _as_sent(config, table))
     rows, clock = read_rows(table, columns, timezone=config.timezone, freq=freq)
-    freq = settle_frequency(rows, freq, columns.timestamp)
+    stamped = one_a_stamp(rows, columns.target) if vintages else rows
+    freq = settle_frequency(stamped, freq, columns.timestamp)
     remarks = _clock_remarks(clock)
     if future is not None:
         rows, dropped = _with_future(rows, clock, future, config, freq, columns)
@@ -57,13 +60,16 @@ def audit(
                 )
             )
     grid = lay_on_grid(
-        rows,
+        one_a_stamp(rows, columns.target) if vintages else rows,
         freq,
         None if clock.on_calendar else clock.timezone,
         columns.covariates,
         field=columns.timestamp,
         horizon=reach(config, freq) if purpose == "predict" else 0,
     )
+    if vintages:
+        panel = with_vintages(grid.panel, rows, keep=purpose == "fit")
+        grid = replace(grid, panel=panel)
     config = settled(config, grid.panel)
     issues = (
         too_little(grid, config, columns)
@@ -74,6 +80,13 @@ def audit(
         raise InputError(issues)
     report = report_of(grid, len(table), columns, config, tuple(remarks))
     return with_holidays(grid.panel, config.holidays), report
+
+
+def _as_sent(config: TaskConfig, table: pd.DataFrame) -> TaskConfig:
+    """The task for a table to forecast from: what does not say since when it is known, is."""
+    if config.available_at in table.columns:
+        return config
+    return config.model_copy(update={"available_at": None})
 
 
 def inspect(table: pd.DataFrame) -> Inspection:
@@ -136,7 +149,7 @@ def _with_future(
     columns: Columns,
 ) -> tuple[Rows, int]:
     """The rows with those of the future table behind them, and how many of those were dropped."""
-    found, issues = find_columns(future, config, needs_target=False)
+    found, issues = find_columns(future, _as_sent(config, future), needs_target=False)
     if found is None:
         raise InputError([replace(issue, field=FUTURE + issue.field) for issue in issues])
     if columns.item_id is None:

@@ -35,6 +35,7 @@ class Columns:
     item_id: str | None
     target: str | None
     covariates: tuple[str, ...]
+    available_at: str | None = None
 
 
 def find_timestamp(table: pd.DataFrame) -> str | None:
@@ -70,6 +71,9 @@ def find_columns(
         return column
 
     used = (config.target, *config.known_covariates)
+    if config.available_at is not None:
+        named(config.available_at, "available_at")
+        used = (*used, config.available_at)
     if config.timestamp is not None:
         timestamp = named(config.timestamp, "timestamp")
     else:
@@ -93,14 +97,15 @@ def find_columns(
         target = alias if default_missing and alias else named(config.target, "target")
     for covariate in config.known_covariates:
         named(covariate, "known_covariates")
-    roles = [timestamp, *([item_id] if item_id else []), *([target] if target else [])]
+    given = (timestamp, item_id, target, config.available_at, *config.known_covariates)
+    roles = [role for role in given if role]
     for role in {r for r in roles if roles.count(r) > 1}:
         issues.append(
             Issue(str(role), "this column was given two roles.", "Give each role its own column.")
         )
     if issues:
         return None, issues
-    return Columns(timestamp, item_id, target, config.known_covariates), []
+    return Columns(timestamp, item_id, target, config.known_covariates, config.available_at), []
 
 
 def _by_usual_name(table: pd.DataFrame, usual: tuple[str, ...]) -> list[str]:

@@ -72,6 +72,12 @@ def _remarks(
             if name != target:
                 message = "values are missing; the last known one stands in for them"
             remarks.append(Remark(code, message, name, int(mask.sum())))
+    if panel.vintages is not None:
+        late = panel.vintages.first_known(len(panel.time)) > panel.time[:, None]
+        for name, count in zip(config.known_covariates, late.sum(axis=0), strict=True):
+            if count:
+                message = "values became known only after their own time; no forecast sees them"
+                remarks.append(Remark("late_covariate", message, name, int(count)))
     lower = -np.inf if config.lower is None else config.lower
     upper = np.inf if config.upper is None else config.upper
     for code, limit, outside in (

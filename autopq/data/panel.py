@@ -8,15 +8,21 @@ N = all rows of all series, S = series, F = known covariates, n = windows, L = h
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from autopq.data.frequency import Frequency
 
+if TYPE_CHECKING:
+    from autopq.data.vintages import Vintages
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Times = npt.NDArray[np.datetime64]
+
+_CHUNK_WINDOWS = 65_536
 
 
 @dataclass(frozen=True)
@@ -35,6 +41,14 @@ class Panel:
     covariate_names: tuple[str, ...]
     freq: Frequency
     timezone: str | None
+    vintages: "Vintages | None" = None  # of covariates that were revised or came late
+
+    @cached_property
+    def present(self) -> Times:
+        """[S] the stamp of each series' first row that is not yet known."""
+        last = self.time[self.offsets + self.lengths - 1]
+        after = [self.freq.range(stamp, 2)[1] for stamp in last]
+        return np.array(after, "datetime64[us]")
 
     @cached_property
     def filled(self) -> Floats:
@@ -76,6 +90,13 @@ class Panel:
     def known_before(self) -> Ints:
         """[N + 1] how many rows before each flat row have a finite target."""
         return np.append(0, np.cumsum(np.isfinite(self.target)))
+
+    @cached_property
+    def first_known(self) -> Times:
+        """[N] when all covariates of a row were first known; needs vintages."""
+        assert self.vintages is not None
+        first: Times = self.vintages.first_known(len(self.time)).max(axis=1)
+        return first
 
     def windows(self, origins: Sequence[Ints], horizon: int, lead: int = 0) -> "Windows":
         """Windows at `origins[s]`: rows within series s, each the first that is not yet known."""
@@ -157,8 +178,33 @@ class Windows:
 
     def future_covariates(self) -> Floats:
         """[n, H, F] filled known covariates of the steps to forecast."""
-        covariates: Floats = self.panel.filled_covariates[self.steps]
+        return self.covariates_at(self.steps)
+
+    def covariates_at(self, rows: Ints) -> Floats:
+        """[n, ..., F] filled covariates of flat `rows` [n, ...], as they are known at each
+        window's origin; where nothing was, the last value before it stands in. Every look at a
+        covariate passes here."""
+        panel = self.panel
+        covariates: Floats = panel.filled_covariates[rows]
+        if panel.vintages is None:
+            return covariates
+        issue = panel.offsets[self.series] + self.origin
+        shape = (len(self),) + (1,) * (rows.ndim - 1)
+        moment = np.broadcast_to(self.moment.reshape(shape), rows.shape)
+        known = panel.vintages.at(rows, moment)
+        before = panel.filled_covariates[np.maximum(issue - 1, panel.offsets[self.series])]
+        last = before[:, : known.shape[-1]].reshape(*shape, -1)
+        # Covariates that are computed, such as holidays, stand behind those of the table.
+        covariates[..., : known.shape[-1]] = np.where(np.isnan(known), last, known)
         return covariates
+
+    @property
+    def moment(self) -> Times:
+        """[n] when each forecast is issued: the stamp of its origin."""
+        panel = self.panel
+        inside = self.origin < panel.sizes[self.series]
+        issue = panel.offsets[self.series] + np.where(inside, self.origin, 0)
+        return np.where(inside, panel.time[issue], panel.present[self.series])
 
     def target(self) -> Floats:
         """[n, H] true values; NaN where missing or not yet known."""
@@ -168,14 +214,25 @@ class Windows:
         return np.where(inside, self.panel.target[np.where(inside, rows, 0)], np.nan)
 
     def complete(self) -> npt.NDArray[np.bool_]:
-        """[n] whether every target of the window is known: only these can be trained on or
-        scored."""
+        """[n] whether every target of the window is known, and every covariate was at its
+        origin: only these can be trained on or scored."""
         inside = self.first + self.horizon <= self.panel.lengths[self.series]
         start = np.where(inside, self.start, 0)
         end = start + np.where(inside, self.horizon, 0)
         known = self.panel.known_before[end] - self.panel.known_before[start]
         complete: npt.NDArray[np.bool_] = inside & (known == self.horizon)
+        if self.panel.vintages is not None:
+            for first in range(0, len(self), _CHUNK_WINDOWS):
+                part = slice(first, first + _CHUNK_WINDOWS)
+                complete[part] &= ~self.take(part).late().any(axis=1)
         return complete
+
+    def late(self) -> npt.NDArray[np.bool_]:
+        """[n, H] steps of which a covariate was not yet known at the origin."""
+        if self.panel.vintages is None:
+            return np.zeros((len(self), self.horizon), bool)
+        late: npt.NDArray[np.bool_] = self.panel.first_known[self.steps] > self.moment[:, None]
+        return late
 
 
 def _carried(values: Floats, group: Ints) -> Floats:

@@ -1,6 +1,9 @@
 """What a task asks of a table: one step, enough rows, covariates for the whole horizon."""
 
+from dataclasses import replace
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from autopq.data.columns import Columns
@@ -68,25 +71,52 @@ def too_little(grid: Grid, config: TaskConfig, columns: Columns) -> list[Issue]:
         ]
     if off_clock := check_issue_times(panel, config.issue_times):
         return off_clock
+    any_time = config.model_copy(update={"issue_times": None, "delivery_day": None})
+    timeless = replace(panel, vintages=None)
     issues = [
         Issue(
             field,
             f"missing values leave no complete window of {config.horizon} steps for {name}.",
             "Fill the gaps where the values can be known, or choose a shorter horizon.",
         )
-        for name in _empty_parts(panel, config.model_copy(update={"issue_times": None}))
+        for name in _empty_parts(timeless, any_time)
     ]
-    if issues or config.issue_times is None:
-        return issues
-    return [
+    issues = issues or [
         Issue(
             "issue_times",
             f"no complete window of {config.horizon} steps for {name} begins at "
-            f"{' or '.join(config.issue_times)}.",
+            f"{' or '.join(config.issue_times or ())}.",
             "Send a longer history, give more times, or leave `issue_times` out.",
         )
-        for name in _empty_parts(panel, config)
+        for name in _empty_parts(timeless, config)
     ]
+    return issues or _leaks(panel, config)
+
+
+def _leaks(panel: Panel, config: TaskConfig) -> list[Issue]:
+    """Findings for known covariates that come too late for every window of some part."""
+    if panel.vintages is None or not (empty := _empty_parts(panel, config)):
+        return []
+    windows = split(replace(panel, vintages=None), config).validation
+    first = panel.vintages.first_known(len(panel.time))[windows.steps]  # [n, H, F]
+    wait = first - windows.moment[:, None, None]
+    late: npt.NDArray[np.bool_] = np.any(wait > np.timedelta64(0), axis=1)  # [n, F]
+    issues = []
+    for number, name in enumerate(config.known_covariates):
+        if late[:, number].any():
+            typical = np.median(wait[:, -1, number][late[:, number]].astype(np.int64))
+            issues.append(
+                Issue(
+                    name,
+                    f"is not known when forecasts are issued: {late[:, number].mean():.0%} of the "
+                    f"validation windows would look at values that came later, at the last step "
+                    f"typically by {pd.Timedelta(max(typical, 0), unit='us')}; that leaves no "
+                    f"window for {' and '.join(empty)}.",
+                    f"Take it out of `known_covariates`, or send the values that were forecast "
+                    f"for it, each with the time in '{config.available_at}' at which it was.",
+                )
+            )
+    return issues
 
 
 def _after_lead(config: TaskConfig) -> str:

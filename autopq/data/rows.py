@@ -10,9 +10,10 @@ from autopq.data.columns import Columns
 from autopq.data.frequency import Frequency
 from autopq.data.panel import Floats, Ints, Times
 from autopq.data.stamps import Stamps, as_text, parse_stamps
-from autopq.data.zones import to_local, to_utc
+from autopq.data.zones import to_local, to_utc, zone
 from autopq.errors import InputError, Issue
 
+ALWAYS = np.datetime64("0001-01-01", "us")  # when what is known from the start became known
 ONLY_SERIES = "series"  # the name of a series that the table does not name
 _EMPTY = ("", "na", "n/a", "nan", "null", "none", "-")
 _DAY = np.timedelta64(1, "D")
@@ -29,6 +30,7 @@ class Rows:
     target: Floats  # [N] all NaN in a table of future covariates
     covariates: Floats  # [N, F]
     number: Ints  # [N] row of the table, from 1
+    available: Times  # [N] when the covariates became known, on the time line of `time`
 
     def take(self, which: npt.NDArray[np.bool_] | Ints) -> "Rows":
         """The selected rows."""
@@ -39,6 +41,7 @@ class Rows:
             target=self.target[which],
             covariates=self.covariates[which],
             number=self.number[which],
+            available=self.available[which],
         )
 
 
@@ -82,11 +85,24 @@ def read_rows(
     if stamps is None or issues:
         raise InputError(issues)
 
-    order = np.argsort(series, kind="stable")
-    series, number = series[order], order + 1
-    clock = _clock(stamps, timezone, freq, series, order)
-    time = _timeline(stamps, clock, series, order, prefix + columns.timestamp)
-    rows = Rows(item_ids, series, time, target[order], covariates[order], number)
+    if columns.available_at is None:
+        order = np.argsort(series, kind="stable")
+        clock = _clock(stamps, timezone, freq, series[order], order)
+        time = _timeline(stamps, clock, series[order], order, prefix + columns.timestamp)
+        available: Times = np.full(len(order), ALWAYS)
+    else:
+        # Tables of vintages lie in any order: by stamp, or run by run.
+        order = np.lexsort((stamps.wall, series))
+        clock = _clock(stamps, timezone, freq, series[order], order)
+        time = _vintage_times(stamps, clock, order, prefix + columns.timestamp)
+        told: npt.NDArray[np.bool_] = np.any(np.isfinite(covariates[order]), axis=1)
+        column = prefix + columns.available_at
+        available = _availability(table[columns.available_at], clock, order, told, column)
+    rows = Rows(
+        item_ids, series[order], time, target[order], covariates[order], order + 1, available
+    )
+    if columns.available_at is not None:
+        rows = rows.take(np.lexsort((available, time, rows.series)))
     naive = stamps.kind == "naive" and timezone is None and not clock.on_calendar
     _check_order(rows, prefix + columns.timestamp, naive=naive)
     return rows, clock
@@ -120,10 +136,11 @@ def join_rows(history: Rows, future: Rows, *, field: str) -> tuple[Rows, int]:
         history.item_ids,
         *(
             np.concatenate([getattr(kept, name), getattr(future, name)])
-            for name in ("series", "time", "target", "covariates", "number")
+            for name in ("series", "time", "target", "covariates", "number", "available")
         ),
     )
-    return joined.take(np.lexsort((joined.time, joined.series))), int((~new).sum())
+    order = np.lexsort((joined.available, joined.time, joined.series))
+    return joined.take(order), int((~new).sum())
 
 
 def _series(
@@ -198,6 +215,8 @@ def _clock(
         on_calendar = not freq.is_subdaily
     else:
         differences = np.diff(stamps.wall[order])[np.diff(series) == 0]
+        # Vintages of one stamp are no step.
+        differences = differences[differences != np.timedelta64(0)]
         on_calendar = len(differences) > 0 and bool(np.median(differences) >= _DAY)
     if stamps.kind == "naive":
         return Clock(on_calendar, timezone)
@@ -235,8 +254,86 @@ def _timeline(stamps: Stamps, clock: Clock, series: Ints, order: Ints, field: st
     return utc
 
 
+def _vintage_times(stamps: Stamps, clock: Clock, order: Ints, field: str) -> Times:
+    """The time line of a table whose order says nothing of a clock that is set back."""
+    if stamps.utc is not None or clock.on_calendar or clock.timezone is None:
+        return _timeline(stamps, clock, np.zeros(len(order), np.int64), order, field)
+    index = pd.DatetimeIndex(stamps.wall[order])
+    early, late = (
+        index.tz_localize(
+            zone(clock.timezone), ambiguous=np.full(len(index), summer), nonexistent="NaT"
+        )
+        for summer in (True, False)
+    )
+    unclear = np.asarray(early != late)
+    if unclear.any():
+        row = int(order[unclear].min())
+        raise InputError(
+            Issue(
+                field,
+                f"{pd.Timestamp(stamps.wall[row]):%Y-%m-%d %H:%M} comes twice or never in "
+                f"{clock.timezone}, and vintages lie in no order that tells which it is "
+                f"({int(unclear.sum())} such rows in all).",
+                "Write the stamps of a table with vintages with their offset from UTC.",
+                row + 1,
+            )
+        )
+    return early.tz_convert("UTC").tz_localize(None).as_unit("us").to_numpy()
+
+
+def _availability(
+    values: pd.Series, clock: Clock, order: Ints, told: npt.NDArray[np.bool_], field: str
+) -> Times:
+    """[N] when the covariates of each row became known; for rows without any, from the start."""
+    missing = values.isna().to_numpy()
+    if (unsaid := missing[order] & told).any():
+        raise InputError(
+            Issue(
+                field,
+                f"does not say when the covariates of this row became known "
+                f"({int(unsaid.sum())} such rows in all).",
+                "Give the time from which on a forecast could use them.",
+                int(order[unsaid].min()) + 1,
+            )
+        )
+    if missing.all():
+        return np.full(len(order), ALWAYS)
+    rows = np.flatnonzero(~missing)
+    stamps, issue = parse_stamps(values.iloc[rows], field)
+    if stamps is None:
+        assert issue is not None
+        raise InputError(replace(issue, row=int(rows[(issue.row or 1) - 1]) + 1))
+    if stamps.utc is not None and clock.timezone is None and not clock.on_calendar:
+        raise InputError(
+            Issue(
+                field,
+                "says its offset from UTC, the time stamps do not.",
+                "Write both columns in the same way, or give `timezone`.",
+            )
+        )
+    available = np.full(len(values), ALWAYS)
+    available[rows] = _on_clock(stamps, clock)
+    return available[order]
+
+
+def _on_clock(stamps: Stamps, clock: Clock) -> Times:
+    """Instants on the panel's time line; of a clock time that comes twice, the later one."""
+    if stamps.utc is not None:
+        if clock.timezone is None:
+            return stamps.wall
+        return to_local(stamps.utc, clock.timezone) if clock.on_calendar else stamps.utc
+    if clock.on_calendar or clock.timezone is None:
+        return stamps.wall
+    aware = pd.DatetimeIndex(stamps.wall).tz_localize(
+        zone(clock.timezone),
+        ambiguous=np.zeros(len(stamps.wall), bool),
+        nonexistent="shift_forward",
+    )
+    return aware.tz_convert("UTC").tz_localize(None).as_unit("us").to_numpy()
+
+
 def _check_order(rows: Rows, field: str, *, naive: bool) -> None:
-    frame = pd.DataFrame({"series": rows.series, "time": rows.time})
+    frame = pd.DataFrame({"series": rows.series, "time": rows.time, "known": rows.available})
     repeated = frame.duplicated().to_numpy()
     step = np.diff(rows.time)
     backward = np.append(False, (step < np.timedelta64(0)) & (np.diff(rows.series) == 0))

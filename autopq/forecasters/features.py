@@ -184,24 +184,29 @@ class FeatureBuilder:
         bounds = np.arange(0, horizon, season)
         block = np.arange(horizon) // season
         lengths = np.diff(np.append(bounds, horizon))
+        # Nothing is known of a covariate beyond the horizon, not even where the table happens to
+        # hold it.
+        step = windows.start[:, None] + np.arange(horizon)
+        around = {
+            shift: windows.covariates_at(np.clip(step + shift, first, last))
+            for shift in (0, *_NEIGHBOURS)
+        }
+        before = windows.steps - season * (block + 1)
+        season_before = windows.covariates_at(np.maximum(before, first))
         for f, name in enumerate(panel.covariate_names):
-            values = panel.filled_covariates[:, f]
-            own = values[windows.steps]
+            own = around[0][..., f]
 
             def add(what: str, column: Floats, name: str = name) -> None:
                 columns.add(f"{name}{what}", f"covariate:{name}", column)
 
             add("", own)
             for shift in _NEIGHBOURS:
-                # Nothing is known of a covariate beyond the horizon, not even where the table
-                # happens to hold it.
-                rows = np.clip(windows.start[:, None] + np.arange(horizon) + shift, first, last)
-                add(f"_at_{shift:+d}", values[rows])
+                add(f"_at_{shift:+d}", around[shift][..., f])
             add("_mean", (np.add.reduceat(own, bounds, axis=1) / lengths)[:, block])
             add("_low", np.minimum.reduceat(own, bounds, axis=1)[:, block])
             add("_high", np.maximum.reduceat(own, bounds, axis=1)[:, block])
-            before = windows.steps - season * (block + 1)
-            add("_change", np.where(before >= first, own - values[np.maximum(before, first)], 0.0))
+            change = own - season_before[..., f]
+            add("_change", np.where(before >= first, change, 0.0))
 
     def to_state(self) -> State:
         scale = self.scale.to_state()
