@@ -22,7 +22,7 @@ def serve(settings: Settings) -> None:
 
     from app.main import create_app
 
-    configure_logs()
+    configure_logs(settings.log_level)
     _prepare_or_exit(settings)
     app = create_app(settings)
 
@@ -37,6 +37,8 @@ def serve(settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         access_log=False,
+        log_config=None,
+        server_header=False,
         timeout_graceful_shutdown=10,
     )
     Server(config).run()

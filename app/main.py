@@ -1,5 +1,6 @@
 """`create_app`: the HTTP service as one object."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -12,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from app.accounts.endpoints import router as keys
 from app.accounts.exposure import check_exposure
 from app.accounts.guard import PUBLIC_PATHS, GuardMiddleware
+from app.accounts.uses import KeyUses
 from app.checks.pool import CheckPool
 from app.core import handlers, migrations
 from app.core.body_limit import BodyLimitMiddleware
@@ -21,10 +23,12 @@ from app.core.errors import (
     ForbiddenError,
     InvalidRequestError,
     Problem,
+    TooManyError,
     UnauthorizedError,
     documented,
 )
 from app.core.representation import sparse_schemas
+from app.core.requests import RequestMiddleware
 from app.core.schema import open_database
 from app.core.streams import Streams
 from app.datasets.endpoints import router as datasets
@@ -34,6 +38,8 @@ from app.engine.supervisor import Supervisor
 from app.forecasts.endpoints import router as forecasts
 from app.health.endpoints import router as health
 from app.jobs.endpoints import router as jobs
+from app.metrics.endpoints import router as metrics_router
+from app.metrics.registry import Metrics
 from app.models.endpoints import router as models
 from app.settings import Settings
 from app.webhooks.endpoints import router as webhooks
@@ -48,6 +54,8 @@ def create_app(settings: Settings) -> FastAPI:
     """The service. On start it brings the database to the newest schema and, unless told
     otherwise, supervises jobs; on stop it hands running jobs back to the queue."""
 
+    metrics, uses = Metrics(), KeyUses()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         context = AppContext(
@@ -61,12 +69,16 @@ def create_app(settings: Settings) -> FastAPI:
         await to_thread.run_sync(migrations.upgrade, context.database.engine)
         check_exposure(settings, context.database)
         app.state.context = context
+        metrics.watch(context.database)
+        writing = asyncio.create_task(uses.keep_writing(context.database))
         supervisor = Supervisor(settings, context.database, LocalEngine(settings))
         if settings.supervise:
             supervisor.start()
         yield
         if settings.supervise:
             await to_thread.run_sync(supervisor.stop)
+        writing.cancel()
+        await to_thread.run_sync(uses.write, context.database)
         context.checks.close()
         context.database.close()
 
@@ -78,7 +90,8 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # the stock pages load their scripts from a CDN
         redoc_url=None,
     )
-    for router in (datasets, jobs, models, forecasts, energy, keys, webhooks, health):
+    routers = (datasets, jobs, models, forecasts, energy, keys, webhooks, metrics_router, health)
+    for router in routers:
         app.include_router(router)
     handlers.install(app)
 
@@ -87,8 +100,10 @@ def create_app(settings: Settings) -> FastAPI:
         return settings.max_upload_bytes if upload else settings.max_json_bytes
 
     app.add_middleware(BodyLimitMiddleware, limit_of=limit_of)
-    app.add_middleware(GuardMiddleware, settings=settings)  # before any body is read
+    app.add_middleware(GuardMiddleware, settings=settings, uses=uses)  # before any body is read
     app.add_middleware(CompressionMiddleware, **COMPRESSION)
+    app.add_middleware(RequestMiddleware, observe=metrics.observe)
+    app.state.metrics = metrics
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 
@@ -107,7 +122,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         schemas["Problem"] = problem
         document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         refused = documented(InvalidRequestError)[422]
-        guarded = documented(UnauthorizedError, ForbiddenError)
+        guarded = documented(UnauthorizedError, ForbiddenError, TooManyError)
         for name, path in document["paths"].items():
             for operation in path.values():
                 if "422" in operation["responses"]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.core.logs import LogLevel
 from app.core.storage import Storage
 from autopq.data.limits import TableLimits
 
@@ -21,6 +22,18 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    log_level: LogLevel = Field("info", description="Least important lines of the log.")
+    requests_per_second: float = Field(
+        100.0, gt=0, description="Requests a key may make in the long run."
+    )
+    requests_at_once: int = Field(1000, ge=1, description="Requests a key may make in a burst.")
+    max_queued_jobs: int = Field(5000, ge=1, description="Jobs of a tenant that may wait.")
+    max_queued_forecasts: int = Field(
+        5000, ge=1, description="Forecasts of a tenant that may wait."
+    )
+    max_dataset_bytes: int = Field(
+        20 * 2**30, ge=1, description="Bytes that the datasets of a tenant may have together."
+    )
     max_upload_bytes: int = Field(256 * 2**20, ge=1, description="Largest dataset upload.")
     max_json_bytes: int = Field(16 * 2**20, ge=1024, description="Largest JSON request body.")
     max_rows: int = Field(5_000_000, ge=1, description="Most rows a table may have.")

@@ -1,18 +1,24 @@
-"""`/v1/keys`, for whoever has the scope `admin`."""
+"""`/v1/keys`, for whoever has the scope `admin`, and `/v1/usage`."""
 
 from fastapi import APIRouter, Response
 
-from app.accounts import repository, service
-from app.accounts.schemas import ApiKey, KeyCreate, NewApiKey
-from app.core.context import AdminContext
+from app.accounts import quotas, repository, service
+from app.accounts.schemas import ApiKey, KeyCreate, NewApiKey, Usage
+from app.core.context import AdminContext, Context
 from app.core.errors import InvalidRequestError, NotFoundError, documented
 from app.core.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor, split_page
 
-router = APIRouter(prefix="/v1/keys", tags=["keys"])
+router = APIRouter(prefix="/v1", tags=["accounts"])
+
+
+@router.get("/usage", operation_id="get_usage")
+def get_usage(context: Context) -> Usage:
+    """What the tenant has waiting and stored, against what it may have."""
+    return quotas.usage(context)
 
 
 @router.post(
-    "", status_code=201, operation_id="create_key", responses=documented(InvalidRequestError)
+    "/keys", status_code=201, operation_id="create_key", responses=documented(InvalidRequestError)
 )
 def create_key(request: KeyCreate, response: Response, context: AdminContext) -> NewApiKey:
     """Make a key for the caller's tenant. It is shown only now."""
@@ -24,7 +30,7 @@ def create_key(request: KeyCreate, response: Response, context: AdminContext) ->
     return made
 
 
-@router.get("", operation_id="list_keys", responses=documented(InvalidRequestError))
+@router.get("/keys", operation_id="list_keys", responses=documented(InvalidRequestError))
 def list_keys(context: AdminContext, limit: Limit = 20, cursor: Cursor = None) -> Page[ApiKey]:
     """The tenant's keys, the newest first, with those revoked."""
     after = decode_cursor(cursor)
@@ -36,14 +42,14 @@ def list_keys(context: AdminContext, limit: Limit = 20, cursor: Cursor = None) -
     )
 
 
-@router.get("/{key_id}", operation_id="get_key", responses=documented(NotFoundError))
+@router.get("/keys/{key_id}", operation_id="get_key", responses=documented(NotFoundError))
 def get_key(key_id: str, context: AdminContext) -> ApiKey:
     """One key."""
     with context.read() as session:
         return service.view(repository.get_key(session, key_id))
 
 
-@router.delete("/{key_id}", operation_id="revoke_key", responses=documented(NotFoundError))
+@router.delete("/keys/{key_id}", operation_id="revoke_key", responses=documented(NotFoundError))
 def revoke_key(key_id: str, context: AdminContext) -> ApiKey:
     """Revoke a key: requests that come with it from now on are refused. Its row stays."""
     with context.write() as session:

@@ -1,5 +1,6 @@
 """Says who a request is from before anything of it is read."""
 
+from math import ceil
 from urllib.parse import urlsplit
 
 from anyio import to_thread
@@ -8,10 +9,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.accounts import repository, service
 from app.accounts.exposure import is_loopback, is_loopback_address
+from app.accounts.rates import Rates
+from app.accounts.uses import KeyUses
 from app.core.clock import now
 from app.core.context import AppContext
 from app.core.database import Database
-from app.core.errors import AppError, ForbiddenError, UnauthorizedError
+from app.core.errors import AppError, ForbiddenError, TooManyError, UnauthorizedError
 from app.core.handlers import problem_response
 from app.core.principal import ANYBODY, Principal
 from app.settings import Settings
@@ -23,11 +26,13 @@ _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip
 
 
 class GuardMiddleware:
-    """Puts a `Principal` into the request's state, or answers 401 or 403."""
+    """Puts a `Principal` into the request's state, or answers 401, 403 or 429."""
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, uses: KeyUses) -> None:
         self.app = app
         self._may_be_open = is_loopback(settings.host)
+        self._rates = Rates(settings.requests_per_second, settings.requests_at_once)
+        self._uses = uses
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PUBLIC_PATHS:
@@ -38,12 +43,23 @@ class GuardMiddleware:
         headers = Headers(scope=scope)
         try:
             principal = await to_thread.run_sync(self._principal, context.database, headers)
+            if principal.key_id is not None:
+                self._count(principal.key_id)
         except AppError as error:
             refused = problem_response(error.problem(scope["path"]), error.headers)
             await refused(scope, receive, send)
             return
         scope.setdefault("state", {})["principal"] = principal
         await self.app(scope, receive, send)
+
+    def _count(self, key_id: str) -> None:
+        self._uses.note(key_id)
+        wait = self._rates.take(key_id)
+        if wait > 0:
+            raise TooManyError(
+                "This key has made too many requests in a short time.",
+                headers={"Retry-After": str(ceil(wait))},
+            )
 
     def _principal(self, database: Database, headers: Headers) -> Principal:
         given = headers.get("authorization")

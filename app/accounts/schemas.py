@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.bodies import RequestBody
+from app.core.instants import Instant
 from app.core.principal import Scope
 
 
@@ -30,7 +31,7 @@ class KeyCreate(RequestBody):
         max_length=4,
         description="What it may do: none that the caller's own key may not.",
     )
-    expires_at: AwareDatetime | None = Field(None, description="Never, if null.")
+    expires_at: Instant | None = Field(None, description="Never, if null.")
 
 
 class ApiKey(BaseModel):
@@ -49,3 +50,18 @@ class NewApiKey(ApiKey):
     """A key just made."""
 
     key: str = Field(description="To send as `Authorization: Bearer …`; shown only now.")
+
+
+class Amount(BaseModel):
+    """How much there is, and how much there may be."""
+
+    used: int
+    limit: int
+
+
+class Usage(BaseModel):
+    """What the tenant has, against its quotas. Electricity is under `/v1/energy`."""
+
+    queued_jobs: Amount
+    queued_forecasts: Amount
+    dataset_bytes: Amount

@@ -36,7 +36,7 @@ def create(
         str, typer.Option(help="Whose rows it reaches; made if there is none of that name.")
     ] = DEFAULT_TENANT,
     expires_in_days: Annotated[
-        float | None, typer.Option(min=0, help="When it ends; never if not given.")
+        float | None, typer.Option(min=0, max=36500, help="When it ends; never if not given.")
     ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,

@@ -3,12 +3,14 @@
 AppError
 ├── UnauthorizedError    401  no key, or one that is unknown, revoked or expired
 ├── ForbiddenError       403  the key lacks a scope, or a page elsewhere sent the request
+├── QuotaError           403  the tenant has stored what it may
 ├── NotFoundError        404  no such thing
 ├── NotAcceptableError   406  no representation that is asked for is offered
 ├── ConflictError        409  the thing is not in a state that allows this
 ├── InvalidRequestError  422  the request says something unusable; names field, row and mend
 ├── TooLargeError        413  the body is above the configured limit
 ├── UnsupportedError     415  a media type that is not read
+├── TooManyError         429  more requests, or more waiting work, than a tenant may have
 └── UnavailableError     503  a part of the service is not there right now
 """
 
@@ -82,6 +84,10 @@ class ForbiddenError(AppError):
     status, kind, title = 403, "forbidden", "Not allowed"
 
 
+class QuotaError(AppError):
+    status, kind, title = 403, "quota-exceeded", "More than may be stored"
+
+
 class NotFoundError(AppError):
     status, kind, title = 404, "not-found", "Not found"
 
@@ -96,6 +102,10 @@ class ConflictError(AppError):
 
 class InvalidRequestError(AppError):
     status, kind, title = 422, "invalid-request", "The request cannot be used"
+
+
+class TooManyError(AppError):
+    status, kind, title = 429, "too-many", "Too much at once"
 
 
 class TooLargeError(AppError):

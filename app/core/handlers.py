@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +17,7 @@ from app.core.errors import (
     Finding,
     InvalidRequestError,
     Problem,
+    UnavailableError,
     body_of,
     from_input_error,
 )
@@ -46,7 +48,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(InputError, _on_input_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(Exception, _on_unexpected)
 
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> Response:
@@ -108,10 +109,10 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     return problem_response(problem, dict(error.headers or {}))
 
 
-async def _on_unexpected(request: Request, error: Exception) -> Response:
-    log.error("request failed", path=request.url.path, exc_info=error)
-    return problem_response(
-        AppError("Something went wrong inside the service; its log says what.").problem(
-            request.url.path
-        )
-    )
+def unexpected(path: str, error: Exception) -> Response:
+    """The answer to an error that nobody foresaw, and its line in the log."""
+    log.error("request failed", path=path, exc_info=error)
+    told: AppError = AppError("Something went wrong inside the service; its log says what.")
+    if isinstance(error, OperationalError):
+        told = UnavailableError("The database does not answer.", headers={"Retry-After": "2"})
+    return problem_response(told.problem(path), told.headers)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.core.database import ReadSession, WriteSession
 from app.core.errors import NotFoundError
@@ -30,6 +30,10 @@ def newest(
     if sha256 is not None:
         query = query.where(DatasetRow.sha256 == sha256)
     return session.scalars(query).all()
+
+
+def total_bytes(session: ReadSession) -> int:
+    return session.scalars(select(func.coalesce(func.sum(DatasetRow.size_bytes), 0))).one()
 
 
 def ids(session: ReadSession) -> Sequence[str]:

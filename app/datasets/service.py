@@ -1,7 +1,9 @@
 """Takes tables in. A dataset exists whole, inspected and hashed, or not at all."""
 
+from anyio import to_thread
 from starlette.requests import Request
 
+from app.accounts import quotas
 from app.checks.sources import TableSource
 from app.core import ids
 from app.core.clock import now
@@ -17,9 +19,16 @@ from app.datasets.upload import ReceivedFile, receive, temporary
 async def create(context: RequestContext, request: Request, once: Effect) -> DatasetRow:
     """Receive, inspect and keep an upload. Raises a 4xx error and leaves nothing otherwise."""
     dataset_id = ids.new("ds")
+    await to_thread.run_sync(_check_room, context, request.headers.get("content-length", ""))
     with temporary(context.storage.incoming / dataset_id) as path:
         received = await receive(request, path)
         return await context.with_checks(_keep, context, dataset_id, received, once)
+
+
+def _check_room(context: RequestContext, declared: str) -> None:
+    """Refuse what will not be kept before it is received."""
+    with context.read() as session:
+        quotas.check_room(context, session, int(declared) if declared.isdigit() else 1)
 
 
 def _keep(
@@ -42,6 +51,7 @@ def _keep(
     incoming.rename(kept)
     try:
         with context.write() as session:
+            quotas.check_room(context, session, row.size_bytes)
             repository.add(session, row)
             dataset = Dataset.model_validate(row, from_attributes=True)
             once.keep(session, dataset, status=201, location=f"/v1/datasets/{row.id}")

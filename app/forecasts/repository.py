@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from app.core.database import ReadSession, WriteSession
 from app.core.errors import NotFoundError
@@ -38,6 +38,11 @@ def newest(
     if state is not None:
         query = query.where(ForecastRow.state == state)
     return session.scalars(query).all()
+
+
+def count_queued(session: ReadSession) -> int:
+    query = select(func.count()).select_from(ForecastRow).where(ForecastRow.state == "queued")
+    return session.scalars(query).one()
 
 
 def any_queued(session: ReadSession) -> bool:

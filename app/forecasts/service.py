@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from app.accounts import quotas
 from app.checks.sources import INLINE_MEDIA_TYPE, TableSource
 from app.core import ids
 from app.core.clock import now
@@ -71,6 +72,7 @@ def _create(
     )
     _check_size(request.paths, checked["series"], model.config["horizon"], context.settings)
     with context.write() as session:
+        quotas.check_queued_forecasts(context, session)
         repository.add(session, row)
         status = ForecastStatus.model_validate(row, from_attributes=True)
         once.keep(session, status, status=202, location=f"/v1/forecasts/{row.id}")

@@ -134,8 +134,9 @@ class PredictionWorker:
 
 
 def main() -> None:
-    configure_logs()
-    PredictionWorker(Settings()).run()
+    settings = Settings()
+    configure_logs(settings.log_level)
+    PredictionWorker(settings).run()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, func, select
 
 from app.core.database import ReadSession, WriteSession
 from app.core.errors import NotFoundError
@@ -68,6 +68,11 @@ def overdue(session: ReadSession, at: datetime) -> Sequence[JobRow]:
 def any_queued(session: ReadSession) -> bool:
     query = select(JobRow.id).where(JobRow.state == "queued").limit(1)
     return session.scalar(query) is not None
+
+
+def count_queued(session: ReadSession) -> int:
+    query = select(func.count()).select_from(JobRow).where(JobRow.state == "queued")
+    return session.scalars(query).one()
 
 
 def open_attempts(session: ReadSession) -> Sequence[AttemptRow]:

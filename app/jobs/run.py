@@ -160,9 +160,10 @@ class Worker:
 
 
 def main() -> None:
-    configure_logs()
     job_id, attempt = sys.argv[1:]
-    worker = Worker(Settings(), job_id, int(attempt))
+    settings = Settings()
+    configure_logs(settings.log_level, job_id=job_id, attempt=int(attempt))
+    worker = Worker(settings, job_id, int(attempt))
     sys.exit(worker.run())
 
 

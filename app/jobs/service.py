@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import ValidationError
 
+from app.accounts import quotas
 from app.core import ids
 from app.core.clock import now
 from app.core.context import RequestContext
@@ -28,7 +29,8 @@ from autopq.task import TaskConfig
 def create(
     context: RequestContext, request: JobCreate, once: Effect, rerun_of: str | None = None
 ) -> Job:
-    """Audit the dataset under the config and queue the job. Raises NotFoundError, InputError."""
+    """Audit the dataset under the config and queue the job. Raises NotFoundError, InputError,
+    TooManyError."""
     _check_components(request.config)
     if request.webhook is not None:
         webhooks.check(context, request.webhook)
@@ -61,6 +63,7 @@ def create(
     )
     url = None if request.webhook is None else str(request.webhook.url)
     with context.write() as session:
+        quotas.check_queued_jobs(context, session)
         transitions.submit(session, row)
         if request.webhook is not None:
             webhooks.keep(session, row.id, request.webhook)

@@ -46,7 +46,7 @@ def furnish(database: Database, storage: Storage, tenant_id: str, name: str) -> 
             id=ids["dataset_id"],
             created_at=now(),
             media_type="text/csv",
-            size_bytes=1,
+            size_bytes=1000,
             sha256="0",
             rows=1,
             inspection=plain(inspect(table).as_dict()),
@@ -91,7 +91,7 @@ def furnish(database: Database, storage: Storage, tenant_id: str, name: str) -> 
             created_at=now(),
             config=config,
             summary=LEADER,
-            size_bytes=1,
+            size_bytes=1000,
         ),
         ForecastRow(**own, **counts, id=ids["forecast_id"], model_id=ids["model_id"], paths=1),
         EnergyLedgerRow(

@@ -50,7 +50,8 @@ OPERATIONS = {
     "get_job_audit", "get_leaderboard", "list_trials", "get_job_energy",
     "get_model", "create_forecast", "get_forecast_status", "get_forecast", "get_forecast_paths",
     "list_forecasts", "get_forecast_aggregates",
-    "get_energy", "create_key", "list_keys", "get_key", "revoke_key", "healthz", "readyz",
+    "get_metrics", "get_usage", "get_energy",
+    "create_key", "list_keys", "get_key", "revoke_key", "healthz", "readyz",
 }  # fmt: skip
 
 

@@ -50,6 +50,17 @@ def own_keys(answer: httpx.Response) -> None:
     assert [key["name"] for key in answer.json()["items"]] == ["stranger"]
 
 
+def own_usage(answer: httpx.Response) -> None:
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["queued_jobs"]["used"] == 0
+    assert answer.json()["dataset_bytes"]["used"] < 2000  # each has 1000 and an upload
+
+
+def forbidden(answer: httpx.Response) -> None:
+    """It is over all tenants, for which the scope `metrics` is needed."""
+    assert answer.status_code == 403, answer.text
+
+
 def not_found(answer: httpx.Response) -> None:
     assert answer.status_code == 404, answer.text
 
@@ -66,6 +77,8 @@ WITHOUT_ID: dict[tuple[str, str], tuple[Callable[[httpx.Response], None], Docume
     ("GET", "/v1/forecasts"): (own_items, {}),
     ("GET", "/v1/jobs"): (own_items, {}),
     ("GET", "/v1/keys"): (own_keys, {}),
+    ("GET", "/v1/usage"): (own_usage, {}),
+    ("GET", "/metrics"): (forbidden, {}),
     ("POST", "/v1/datasets"): (
         made,
         {"content": b"timestamp,y\n2024-01-01,1\n", "headers": {"Content-Type": "text/csv"}},
