@@ -33,6 +33,10 @@ class TaskConfig(BaseModel):
     known_covariates: tuple[str, ...] = Field(
         (), description="Columns known for the future as well, such as weather forecasts."
     )
+    static_features: tuple[str, ...] = Field(
+        (),
+        description="Columns of numbers or texts with one value a series, such as its region.",
+    )
     available_at: str | None = Field(
         None,
         description="Column that says when a row's known covariates became known. Several rows a "
@@ -116,6 +120,8 @@ class TaskConfig(BaseModel):
             raise ValueError("`lower` must be below `upper`")
         if self.target in self.known_covariates:
             raise ValueError(f"the target '{self.target}' cannot be a known covariate")
+        if self.target in self.static_features:
+            raise ValueError(f"the target '{self.target}' cannot be a static feature")
         if self.available_at is not None and not self.known_covariates:
             raise ValueError("`available_at` says when known covariates became known: name them")
         if self.delivery_day is not None and len(self.issue_times or ()) != 1:

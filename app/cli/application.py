@@ -108,6 +108,10 @@ def submit(
         list[str] | None,
         typer.Option(help="Local times at which forecasts are issued, such as 00:00,12:00."),
     ] = None,
+    static_features: Annotated[
+        list[str] | None,
+        typer.Option(help="Columns with one value a series, like --known-covariates."),
+    ] = None,
     available_at: Annotated[
         str | None, typer.Option(help="Column saying when known covariates became known.")
     ] = None,
@@ -157,6 +161,7 @@ def submit(
         timezone=timezone,
         holidays=holidays,
         issue_times=_split(issue_times),
+        static_features=_split(static_features),
         available_at=available_at,
         lead_time=lead_time,
         delivery_day=delivery_day,

@@ -17,6 +17,7 @@ from autopq.data.public_holidays import with_holidays
 from autopq.data.report import AuditReport, Remark
 from autopq.data.requirements import missing_future, settle_frequency, too_little
 from autopq.data.rows import Clock, Rows, join_rows, read_rows
+from autopq.data.statics import read_statics
 from autopq.data.vintages import one_a_stamp, with_vintages
 from autopq.data.zones import zone
 from autopq.errors import InputError, Issue
@@ -45,6 +46,7 @@ def audit(
     table, future = _flat(table), None if future is None else _flat(future)
     vintages = config.available_at is not None
     columns, freq = _settle(table, config if purpose == "fit" else _as_sent(config, table))
+    statics = read_statics(table, columns)
     rows, clock = read_rows(table, columns, timezone=config.timezone, freq=freq)
     stamped = one_a_stamp(rows, columns.target) if vintages else rows
     freq = settle_frequency(stamped, freq, columns.timestamp)
@@ -70,6 +72,7 @@ def audit(
     if vintages:
         panel = with_vintages(grid.panel, rows, keep=purpose == "fit")
         grid = replace(grid, panel=panel)
+    grid = replace(grid, panel=replace(grid.panel, statics=statics))
     config = settled(config, grid.panel)
     issues = (
         too_little(grid, config, columns)
@@ -83,10 +86,10 @@ def audit(
 
 
 def _as_sent(config: TaskConfig, table: pd.DataFrame) -> TaskConfig:
-    """The task for a table to forecast from: what does not say since when it is known, is."""
-    if config.available_at in table.columns:
-        return config
-    return config.model_copy(update={"available_at": None})
+    """The task for a table to forecast from: covariates that do not say since when they are known
+    are known, and the model remembers its series' static features."""
+    available_at = config.available_at if config.available_at in table.columns else None
+    return config.model_copy(update={"available_at": available_at, "static_features": ()})
 
 
 def inspect(table: pd.DataFrame) -> Inspection:

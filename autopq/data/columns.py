@@ -36,6 +36,7 @@ class Columns:
     target: str | None
     covariates: tuple[str, ...]
     available_at: str | None = None
+    static: tuple[str, ...] = ()
 
 
 def find_timestamp(table: pd.DataFrame) -> str | None:
@@ -70,7 +71,7 @@ def find_columns(
             )
         return column
 
-    used = (config.target, *config.known_covariates)
+    used = (config.target, *config.known_covariates, *config.static_features)
     if config.available_at is not None:
         named(config.available_at, "available_at")
         used = (*used, config.available_at)
@@ -97,15 +98,24 @@ def find_columns(
         target = alias if default_missing and alias else named(config.target, "target")
     for covariate in config.known_covariates:
         named(covariate, "known_covariates")
-    given = (timestamp, item_id, target, config.available_at, *config.known_covariates)
-    roles = [role for role in given if role]
+    for feature in config.static_features:
+        named(feature, "static_features")
+    given = (timestamp, item_id, target, config.available_at)
+    roles = [role for role in (*given, *config.known_covariates, *config.static_features) if role]
     for role in {r for r in roles if roles.count(r) > 1}:
         issues.append(
             Issue(str(role), "this column was given two roles.", "Give each role its own column.")
         )
     if issues:
         return None, issues
-    return Columns(timestamp, item_id, target, config.known_covariates, config.available_at), []
+    return Columns(
+        timestamp,
+        item_id,
+        target,
+        config.known_covariates,
+        config.available_at,
+        config.static_features,
+    ), []
 
 
 def _by_usual_name(table: pd.DataFrame, usual: tuple[str, ...]) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from autopq.data.frequency import Frequency
-from autopq.data.panel import Floats, Ints, Panel, Times
+from autopq.data.panel import Floats, Ints, Panel, Statics, Times
 from autopq.data.zones import to_local
 from autopq.errors import InputError, Issue
 from autopq.state import State
@@ -30,6 +30,7 @@ def _assemble(template: Panel, parts: list[tuple[Times, int, Floats, Floats]]) -
         covariate_names=template.covariate_names,
         freq=template.freq,
         timezone=template.timezone,
+        statics=template.statics,
     )
 
 
@@ -178,7 +179,10 @@ def panel_state(panel: Panel) -> State:
         "target": panel.target,
         "covariates": panel.covariates,
     }
+    statics = panel.statics or Statics((), np.empty((len(panel.item_ids), 0)))
+    arrays["statics"] = statics.values
     meta = {
+        "static_names": list(statics.names),
         "item_ids": list(panel.item_ids),
         "covariate_names": list(panel.covariate_names),
         "freq": panel.freq.alias,
@@ -204,7 +208,14 @@ def panel_of(state: State) -> Panel:
         covariate_names=tuple(meta["covariate_names"]),
         freq=Frequency(meta["freq"]),
         timezone=meta["timezone"],
+        statics=_statics_of(state),
     )
+
+
+def _statics_of(state: State) -> Statics | None:
+    if not (names := state.meta.get("static_names")):
+        return None
+    return Statics(tuple(names), np.asarray(state.arrays["statics"], np.float64))
 
 
 def _wall_clock(time: Times, timezone: str | None) -> Times:

@@ -26,6 +26,14 @@ _CHUNK_WINDOWS = 65_536
 
 
 @dataclass(frozen=True)
+class Statics:
+    """Features that tell one series from another, the same in all of its rows."""
+
+    names: tuple[str, ...]  # [K]
+    values: Floats  # [S, K]
+
+
+@dataclass(frozen=True)
 class Panel:
     """One or many regular series on one frequency. Rows past a series' `length` hold only
     covariates known for the future."""
@@ -41,6 +49,7 @@ class Panel:
     covariate_names: tuple[str, ...]
     freq: Frequency
     timezone: str | None
+    statics: Statics | None = None
     vintages: "Vintages | None" = None  # of covariates that were revised or came late
 
     @cached_property

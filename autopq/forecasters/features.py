@@ -4,6 +4,7 @@ Columns, in groups that a permutation importance can shuffle together:
 
 - `history`: recent values, values of the same season step, rolling means and spreads,
 - `calendar` and `step`: the target step's place in the day, week and year, and in the horizon,
+- `static`: what the series is,
 - one group per known covariate: the value at the step, its neighbours, the season block's mean
   and extremes, and its change against one season before.
 
@@ -148,6 +149,9 @@ class FeatureBuilder:
         for name, period in (("season", lookback.season), ("long_season", lookback.long_season)):
             before = known_values(windows, windows.origin[:, None] - 1 - period)
             columns.add(f"change_over_{name}", "history", (recent[:, :1] - before) / unit)
+        if (statics := windows.panel.statics) is not None:
+            for k, name in enumerate(statics.names):
+                columns.add(name, "static", statics.values[windows.series, k : k + 1])
         self._add_known_ahead(columns, windows, lookback)
         return columns, offset
 
