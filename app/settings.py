@@ -80,6 +80,24 @@ class Settings(BaseSettings):
     country_iso_code: str = Field(
         "DEU", pattern="^[A-Z]{3}$", description="Country whose grid's carbon factor counts."
     )
+    carbon_g_per_kwh: float | None = Field(
+        None, ge=0, description="Carbon factor in g CO2e per kWh in place of the country's."
+    )
+    pue: float = Field(
+        1.0, ge=1, le=5, description="Power usage effectiveness of the building; 1 counts none."
+    )
+    electricity_price: float = Field(0.30, ge=0, description="Price of a kWh in `currency`.")
+    currency: str = Field("EUR", pattern="^[A-Z]{3}$", description="Currency of the price.")
+    cpu_watts: float | None = Field(
+        None, gt=0, description="Power of all CPUs at full load, where no counter can be read."
+    )
+    cpu_idle_watts: float | None = Field(
+        None, ge=0, description="Power of all CPUs without load; see `docs/energy.md`."
+    )
+    ram_watts: float | None = Field(None, ge=0, description="Power of the memory.")
+    energy_sample_seconds: float = Field(
+        1.0, ge=0.1, le=60, description="How often the machine's electricity is sampled."
+    )
     supervise: bool = Field(True, description="Run jobs from this process, or only answer.")
 
     @cached_property

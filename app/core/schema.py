@@ -4,7 +4,7 @@ from app.accounts.tables import ApiKeyRow, TenantRow
 from app.core.database import Base, Database
 from app.core.idempotency import IdempotencyKeyRow
 from app.datasets.tables import DatasetRow
-from app.energy.tables import EnergyLedgerRow
+from app.energy.tables import EnergyLedgerRow, HostEnergyRow, HostEnergyShareRow
 from app.engine.tables import SupervisorLeaseRow
 from app.forecasts.tables import ForecastRow
 from app.jobs.tables import AttemptRow, JobEventRow, JobRow, LeaderboardEntryRow, TrialRow
@@ -24,6 +24,8 @@ TABLES = (
     ModelRow,
     ForecastRow,
     EnergyLedgerRow,
+    HostEnergyRow,
+    HostEnergyShareRow,
     SupervisorLeaseRow,
     IdempotencyKeyRow,
     WebhookSecretRow,

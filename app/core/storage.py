@@ -12,7 +12,14 @@ class Storage:
     root: Path
 
     def prepare(self) -> None:
-        for folder in (self.incoming, self.datasets, self.models, self.forecasts, self.logs):
+        for folder in (
+            self.incoming,
+            self.datasets,
+            self.models,
+            self.forecasts,
+            self.logs,
+            self.energy,
+        ):
             folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -34,6 +41,11 @@ class Storage:
     @property
     def logs(self) -> Path:
         return self.root / "logs"
+
+    @property
+    def energy(self) -> Path:
+        """Where the meter of each machine shows the workers their shares."""
+        return self.root / "energy"
 
     def dataset(self, dataset_id: str) -> Path:
         return self.datasets / dataset_id

@@ -49,6 +49,11 @@ def append(
             carbon_g_per_kwh=row.provenance.carbon_g_per_kwh,
             pue=row.provenance.pue,
             tool=row.provenance.tool,
+            idle_mj=row.idle_mj,
+            idle_method=row.provenance.idle_method,
+            attribution=row.provenance.attribution,
+            sampling_s=row.provenance.sampling_s,
+            carbon_source=row.provenance.carbon_source,
         )
         for row in rows
     )

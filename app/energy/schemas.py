@@ -14,17 +14,25 @@ class Source(BaseModel):
     carbon_g_per_kwh: float
     pue: float
     tool: str
+    idle_method: str = Field(description="How the CPUs' idle power was told apart.")
+    attribution: str = Field(description="How the machine's figure was split between processes.")
+    sampling_s: float = Field(description="Seconds between two samples of the machine.")
+    carbon_source: str = Field(description="Where the carbon factor is from, with its year.")
 
 
 class Figures(BaseModel):
     """Electricity of some part of the work, with how it was obtained."""
 
-    cpu_wh: float
+    cpu_wh: float = Field(description="What the CPUs drew above idle.")
     gpu_wh: float
     ram_wh: float
+    idle_wh: float = Field(description="The part of the CPUs' idle power that goes with the work.")
     total_wh: float
     seconds: float = Field(description="Time metered; processes at once count each.")
     kg_co2e: float
+    idle_share: float = Field(description="`idle_wh` over `total_wh`.")
+    low_wh: float = Field(description="Lower end of the error band of `total_wh`.")
+    high_wh: float = Field(description="Upper end of the error band of `total_wh`.")
     measured: bool = Field(description="False as soon as any part is an estimate.")
     sources: list[Source]
 

@@ -19,6 +19,8 @@ from app.energy.schemas import (
     TrialEnergy,
 )
 from autopq.energy import MJ_PER_WH
+from autopq.energy.bands import error_mj
+from autopq.energy.host_meter import PARTS, Parts
 
 _TRIAL = ("attempt", "phase", "trial", "forecaster", "quantile_model", "training_method")
 
@@ -58,19 +60,33 @@ def _grouped(rows: Sequence[Row[Any]], *names: str) -> list[tuple[dict[str, Any]
 
 
 def _sum(rows: Sequence[Row[Any]]) -> dict[str, Any]:
-    parts = {
-        name: sum(getattr(row, f"{name}_mj") for row in rows) for name in ("cpu", "gpu", "ram")
-    }
+    parts = Parts.sum(_parts(row) for row in rows)
+    total_wh = parts.total_mj / MJ_PER_WH
+    band_wh = sum(_error_mj(row) for row in rows) / MJ_PER_WH
     sources = dict.fromkeys(tuple(getattr(row, name) for name in PROVENANCE) for row in rows)
-    grams = sum(
-        (row.cpu_mj + row.gpu_mj + row.ram_mj) / MJ_PER_WH / 1000 * row.carbon_g_per_kwh
-        for row in rows
-    )
+    grams = sum(_parts(row).total_mj / MJ_PER_WH / 1000 * row.carbon_g_per_kwh for row in rows)
     return {
-        **{f"{name}_wh": millijoules / MJ_PER_WH for name, millijoules in parts.items()},
-        "total_wh": sum(parts.values()) / MJ_PER_WH,
+        **{name.replace("_mj", "_wh"): getattr(parts, name) / MJ_PER_WH for name in PARTS},
+        "total_wh": total_wh,
+        "low_wh": max(total_wh - band_wh, 0.0),
+        "high_wh": total_wh + band_wh,
+        "idle_share": parts.idle_mj / parts.total_mj if parts.total_mj else 0.0,
         "seconds": sum(row.seconds for row in rows),
         "kg_co2e": grams / 1000,
         "measured": bool(rows) and all(row.measured for row in rows),
         "sources": [Source(**dict(zip(PROVENANCE, source, strict=True))) for source in sources],
     }
+
+
+def _parts(row: Row[Any]) -> Parts:
+    return Parts(*(int(getattr(row, name)) for name in PARTS))
+
+
+def _error_mj(row: Row[Any]) -> float:
+    return error_mj(
+        _parts(row),
+        cpu_method=row.cpu_method,
+        gpu_method=row.gpu_method,
+        ram_method=row.ram_method,
+        attribution=row.attribution,
+    )

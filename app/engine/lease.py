@@ -58,14 +58,19 @@ class Lease:
 
     def noted_prediction_worker(self) -> str | None:
         with self._database.read() as session:
-            row = session.get(SupervisorLeaseRow, 1)
-            return None if row is None else row.prediction_worker
+            return noted_prediction_worker(session)
 
     def _is_free(self, row: SupervisorLeaseRow) -> bool:
         if row.expires_at <= now():
             return True
         handle, _, host = row.holder.partition("@")
         return host == self._host and find(handle) is None
+
+
+def noted_prediction_worker(session: ReadSession) -> str | None:
+    """The handle of the prediction worker that the supervisor keeps or kept."""
+    row = session.get(SupervisorLeaseRow, 1)
+    return None if row is None else row.prediction_worker
 
 
 def is_supervised(session: ReadSession) -> bool:

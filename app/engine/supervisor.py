@@ -12,6 +12,7 @@ import structlog
 from app.core.clock import now
 from app.core.database import Database
 from app.engine.base import Engine
+from app.engine.host_meter import HostMeterKeeper
 from app.engine.lease import Lease
 from app.engine.predictions import PredictionKeeper
 from app.engine.silence import Silence
@@ -46,6 +47,7 @@ class Supervisor:
         self._limits = Limits(
             settings.max_running_jobs_per_tenant, settings.max_running_jobs_per_key
         )
+        self._host_meter = HostMeterKeeper(settings)
         self._handles: dict[Attempt, str] = {}
         self._silence = Silence(settings.silence_seconds)
         self._hung: set[Attempt] = set()
@@ -83,6 +85,7 @@ class Supervisor:
             return
         if not held:
             self._recover()
+        self._host_meter.tend()
         self._stop_hung()
         self._stop_overdue()
         self._reap()
@@ -201,6 +204,7 @@ class Supervisor:
                     if self._engine.ended(handle) is not None:
                         self._settle(attempt, "interrupted", reason)
                 time.sleep(0.02)
+            self._host_meter.stop()
             if self._lease.held:
                 self._lease.release()
         except Exception:

@@ -16,6 +16,7 @@ from app.core.clock import now
 from app.core.errors import Problem, from_input_error
 from app.core.logs import configure_logs
 from app.core.schema import open_database
+from app.energy.metering import worker_meter
 from app.engine.heartbeat import Heartbeat
 from app.forecasts import repository, service, transitions
 from app.forecasts.account import Account
@@ -24,7 +25,7 @@ from app.jobs.transitions import FenceLostError, worker_problem
 from app.models import repository as models
 from app.settings import Settings
 from autopq import FittedModel, Forecast
-from autopq.energy import EnergyMeter, create_meter
+from autopq.energy import EnergyMeter
 from autopq.errors import AutoPQError, InputError
 
 log = structlog.get_logger(__name__)
@@ -62,7 +63,7 @@ class PredictionWorker:
     def run(self) -> None:
         signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
         settings = self._settings
-        with create_meter(settings.country_iso_code, self._account.add) as meter:
+        with worker_meter(settings, self._account.add) as meter:
 
             def beat() -> None:
                 if self._account.is_open:

@@ -24,6 +24,7 @@ from app.core.logs import configure_logs
 from app.core.plain import plain
 from app.core.schema import open_database
 from app.datasets import repository as datasets
+from app.energy.metering import worker_meter
 from app.engine.heartbeat import FENCE_LOST_CODE, Heartbeat
 from app.jobs import repository, transitions
 from app.jobs.reporter import Reporter
@@ -33,7 +34,7 @@ from app.models import repository as models
 from app.models.tables import ModelRow
 from app.settings import Settings
 from autopq import FitResult
-from autopq.energy import EnergyMeter, create_meter
+from autopq.energy import EnergyMeter
 from autopq.errors import AutoPQError, InputError, Stopped
 from autopq.task import TaskConfig
 
@@ -77,7 +78,7 @@ class Worker:
     def _metered_fit(self) -> FitResult:
         settings = self._settings
         try:
-            with create_meter(settings.country_iso_code, self._reporter.energy) as meter:
+            with worker_meter(settings, self._reporter.energy) as meter:
 
                 def beat() -> None:
                     meter.flush()

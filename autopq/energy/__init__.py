@@ -8,7 +8,8 @@ exact because rows hold whole millijoules.
 from collections.abc import Callable
 
 from autopq.energy.ledger import MJ_PER_WH, EnergyRow, Provenance
-from autopq.energy.meter import OVERHEAD, EnergyMeter, Span
+from autopq.energy.meter import OVERHEAD, EnergyMeter, RunningTrial, Span
+from autopq.energy.share import OwnShares, ShareSource
 from autopq.energy.source import EnergySource, Reading, SyntheticSource
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "EnergySource",
     "Provenance",
     "Reading",
+    "RunningTrial",
     "Span",
     "SyntheticSource",
     "create_meter",
@@ -32,28 +34,31 @@ def create_meter(
     carbon_g_per_kwh: float | None = None,
     pue: float = 1.0,
     cpu_watts: float | None = None,
+    cpu_idle_watts: float | None = None,
     ram_watts: float | None = None,
     gpus: bool = True,
 ) -> EnergyMeter:
-    """A meter of this process on the counters and models of this machine. One at a time.
+    """A meter of this process's share of what the machine draws. One at a time.
 
     `country_iso_code` (ISO 3166 alpha-3) chooses the yearly carbon factor unless
-    `carbon_g_per_kwh` gives one. `cpu_watts` is the rated power of all CPUs where no counter can
-    be read and the built-in table is wrong; with it no counter is used. `ram_watts` replaces the
-    guess from the memory in use. `gpus=False` leaves GPUs out, for work that does not use the
-    ones present; otherwise `CUDA_VISIBLE_DEVICES` says which are counted.
+    `carbon_g_per_kwh` gives one. `cpu_watts` is the power of all CPUs at full load where no
+    counter can be read and the built-in table is wrong; with it no counter is used.
+    `cpu_idle_watts` is their power without load. `ram_watts` replaces the guess from the memory
+    of the machine. `gpus=False` leaves GPUs out; otherwise `CUDA_VISIBLE_DEVICES` says which are
+    counted.
 
     Raises InputError for a country without a known factor.
     """
     # CodeCarbon takes a while to import and is needed only where something is metered.
-    from autopq.energy.codecarbon_source import CodeCarbonSource
+    from autopq.energy.codecarbon_host import CodeCarbonHost
 
-    source = CodeCarbonSource(
+    source = CodeCarbonHost(
         country_iso_code,
         carbon_g_per_kwh=carbon_g_per_kwh,
         pue=pue,
         cpu_watts=cpu_watts,
+        cpu_idle_watts=cpu_idle_watts,
         ram_watts=ram_watts,
         gpus=gpus,
     )
-    return EnergyMeter(source, sink)
+    return EnergyMeter(ShareSource(OwnShares(source)), sink)

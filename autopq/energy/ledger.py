@@ -9,8 +9,8 @@ MJ_PER_WH = 3_600_000
 CpuMethod = Literal[
     "rapl",  # counter of the whole CPU package
     "platform_counter",  # meter of the operating system (macOS, Windows) or board
-    "load_model",  # rated power x this process's share of all cores
-    "constant_model",  # half the rated power, whatever the load
+    "calibrated_model",  # load and idle power that were measured once x busy share of all cores
+    "load_model",  # rated power from a table x busy share of all cores
     "unavailable",  # nothing could be read: the row's zero is not a measurement
     "synthetic",
 ]
@@ -31,6 +31,20 @@ RamMethod = Literal[
 ]
 
 
+IdleMethod = Literal[
+    "calibrated",  # measured once on this machine, or given by the operator
+    "lowest_seen",  # the lowest power of the counter so far
+    "rated_share",  # a tenth of the rated power
+    "unavailable",
+    "synthetic",
+]
+Attribution = Literal[
+    "process_share",  # of one figure for the whole machine, split by CPU time and memory
+    "shared_gpu",  # likewise, and a GPU was held by several at once
+    "none",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """How the figures of a row were obtained."""
@@ -44,12 +58,19 @@ class Provenance:
     pue: float  # power usage effectiveness, already multiplied into the energies
     tool: str  # name and version
     carbon_source: str = ""  # where the carbon factor comes from, with its year
-    cpu_rated_watts: float | None = None  # rated power used by a model; None with a counter
+    cpu_rated_watts: float | None = None  # power at full load used by a model; None with a counter
+    idle_method: IdleMethod = "unavailable"
+    attribution: Attribution = "none"
+    sampling_s: float = 0.0  # seconds between two samples of the machine
 
 
 @dataclass(frozen=True, slots=True)
 class EnergyRow:
-    """Electricity of one interval of one process, in whole millijoules (1 Wh = 3 600 000 mJ)."""
+    """Electricity of one interval of one label, in whole millijoules (1 Wh = 3 600 000 mJ).
+
+    `idle_mj` is the part of the CPUs' idle power that goes with the CPU time used; `cpu_mj` is
+    what they drew above it.
+    """
 
     started_at: datetime
     ended_at: datetime
@@ -62,7 +83,8 @@ class EnergyRow:
     gpu_mj: int
     ram_mj: int
     provenance: Provenance
+    idle_mj: int = 0
 
     @property
     def total_mj(self) -> int:
-        return self.cpu_mj + self.gpu_mj + self.ram_mj
+        return self.cpu_mj + self.gpu_mj + self.ram_mj + self.idle_mj

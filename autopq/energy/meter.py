@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,9 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from autopq.energy.ledger import MJ_PER_WH, EnergyRow, Provenance
+from autopq.energy.process_tree import ProcessTree
 from autopq.energy.source import EnergySource
+from autopq.energy.split import largest_remainder
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +58,30 @@ class _Counters(NamedTuple):
     cpu_mj: int = 0
     gpu_mj: int = 0
     ram_mj: int = 0
+    idle_mj: int = 0
+
+
+class RunningTrial:
+    """A trial that another process is at; see `EnergyMeter.begin_trial`."""
+
+    def __init__(
+        self, label: _Label, tree: ProcessTree, began: float, around: Sequence[Span]
+    ) -> None:
+        self.label = label
+        self.span = Span()
+        self.spans = (self.span, *around)
+        self._tree = tree
+        self._used = tree.cpu_seconds()
+        self._began = began
+
+    def cpu_seconds_since(self) -> float:
+        """CPU time of the process since the last call."""
+        before, self._used = self._used, self._tree.cpu_seconds()
+        return max(self._used - before, 0.0)
+
+    def end(self, at: float) -> Span:
+        self.span.seconds = at - self._began
+        return self.span
 
 
 class EnergyMeter:
@@ -65,7 +91,12 @@ class EnergyMeter:
     labelled with the phase and the innermost trial, and goes to `sink`. Intervals are disjoint
     and without gaps, so sums of rows equal `total_mj` to the last digit.
 
-    Phases and trials are opened from one thread; `flush` may be called from any. The sink is
+    Trials that run in child processes at the same time are told by `begin_trial`: each interval is
+    then split between them and this process's own label by CPU time, in rows that cover the same
+    interval and add up to it exactly.
+
+    Phases and trials are opened from one thread; `flush`, `begin_trial` and `end_trial` may be
+    called from any. The sink is
     called in order, one row at a time; what it raises is passed on. What the source raises is
     not: rows then carry the method `unavailable`, because metering must never end a fit.
     """
@@ -82,12 +113,15 @@ class EnergyMeter:
         self._clock = clock
         self._lock = threading.RLock()
         self._labels = [_Label()]
+        self._spans: list[Span] = []
         self._counters = _Counters()
         self._provenance = _UNKNOWN
         self._source_started = False
         self._running = False
         self._cut_at = 0.0
         self._failing = False
+        self._beside: list[RunningTrial] = []
+        self._own_cpu_s = 0.0
 
     def __enter__(self) -> Self:
         with self._lock:
@@ -141,6 +175,42 @@ class EnergyMeter:
         with self._labelled(label) as span:
             yield span
 
+    def begin_trial(
+        self,
+        name: str,
+        *,
+        process: int,
+        forecaster: str | None = None,
+        quantile_model: str | None = None,
+        training_method: str | None = None,
+    ) -> RunningTrial:
+        """A trial of the current phase that the child process `process` (a pid) now begins. What
+        its process tree draws until `end_trial` is the trial's; one trial per process at a time.
+
+        Raises psutil.NoSuchProcess when the process is gone.
+        """
+        tree = ProcessTree(process)
+        with self._lock:
+            self._require_running()
+            self._cut()
+            phase = self._labels[-1].phase
+            label = _Label(phase, name, forecaster, quantile_model, training_method)
+            running = RunningTrial(label, tree, self._cut_at, self._spans)
+            if not self._beside:
+                self._own_cpu_s = time.process_time()
+            self._beside.append(running)
+            return running
+
+    def end_trial(self, running: RunningTrial) -> Span:
+        """The process is done with it, well or not. What it took is in the span."""
+        with self._lock:
+            try:
+                if self._running:
+                    self._cut()
+            finally:
+                self._beside.remove(running)
+            return running.end(self._clock())
+
     def flush(self) -> None:
         """Hand the running interval to the sink. Harmless once the meter has ended."""
         with self._lock:
@@ -156,11 +226,11 @@ class EnergyMeter:
     def _labelled(self, label: _Label) -> Iterator[Span]:
         span = Span()
         with self._lock:
-            if not self._running:
-                raise RuntimeError("use the meter as a context manager first")
+            self._require_running()
             self._cut()
-            started_at, started_mj = self._cut_at, self.total_mj
+            started_at = self._cut_at
             self._labels.append(label)
+            self._spans.append(span)
         try:
             yield span
         finally:
@@ -169,8 +239,12 @@ class EnergyMeter:
                     self._cut()
                 finally:
                     self._labels.pop()
+                    self._spans.pop()
                     span.seconds = self._clock() - started_at
-                    span.energy_mj = self.total_mj - started_mj
+
+    def _require_running(self) -> None:
+        if not self._running:
+            raise RuntimeError("use the meter as a context manager first")
 
     def _cut(self) -> None:
         now = self._clock()
@@ -178,16 +252,41 @@ class EnergyMeter:
         used = _Counters(*(new - old for new, old in zip(counters, self._counters, strict=True)))
         if not any(used) and now - self._cut_at < _JOINED_BELOW_S:
             return  # joined to the next interval
-        row = EnergyRow(
-            started_at=self._epoch + timedelta(seconds=self._cut_at),
-            ended_at=self._epoch + timedelta(seconds=now),
-            **self._labels[-1]._asdict(),
-            **used._asdict(),
-            provenance=provenance,
-        )
+        started_at, ended_at = (self._epoch + timedelta(seconds=at) for at in (self._cut_at, now))
         self._counters, self._cut_at = counters, now
-        if self._sink is not None:
-            self._sink(row)
+        for label, part in self._by_label(used):
+            row = EnergyRow(
+                started_at=started_at,
+                ended_at=ended_at,
+                provenance=provenance,
+                **label._asdict(),
+                **part._asdict(),
+            )
+            if self._sink is not None:
+                self._sink(row)
+
+    def _by_label(self, used: _Counters) -> list[tuple[_Label, _Counters]]:
+        """The interval's energy, split between this process and the trials beside it."""
+        own = self._labels[-1]
+        if not self._beside:
+            self._charge(self._spans, used)
+            return [(own, used)]
+        before, self._own_cpu_s = self._own_cpu_s, time.process_time()
+        times = [self._own_cpu_s - before, *(trial.cpu_seconds_since() for trial in self._beside)]
+        if not any(times):
+            times[0] = 1.0
+        columns = [largest_remainder(total, times) for total in used]
+        parts = [_Counters(*column) for column in zip(*columns, strict=True)]
+        self._charge(self._spans, parts[0])
+        for trial, part in zip(self._beside, parts[1:], strict=True):
+            self._charge(trial.spans, part)
+        labels = [own, *(trial.label for trial in self._beside)]
+        return [pair for pair in zip(labels, parts, strict=True) if pair[0] == own or any(pair[1])]
+
+    @staticmethod
+    def _charge(spans: Sequence[Span], part: _Counters) -> None:
+        for span in spans:
+            span.energy_mj += sum(part)
 
     def _read(self) -> tuple[_Counters, Provenance]:
         if not self._source_started:

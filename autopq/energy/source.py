@@ -12,10 +12,12 @@ class Reading(NamedTuple):
     cpu_j: float
     gpu_j: float
     ram_j: float
+    idle_j: float = 0.0
 
 
 class EnergySource(Protocol):
-    """Cumulative energy of this process. May be read from any thread, one at a time.
+    """Cumulative energy of this process and all it starts. May be read from any thread,
+    one at a time.
 
     Every method may raise: the meter then marks its rows as unavailable and goes on.
     """
@@ -58,6 +60,7 @@ class SyntheticSource:
             self._reading.cpu_j + watts.get("cpu", 0.0) * seconds,
             self._reading.gpu_j + watts.get("gpu", 0.0) * seconds,
             self._reading.ram_j + watts.get("ram", 0.0) * seconds,
+            self._reading.idle_j + watts.get("idle", 0.0) * seconds,
         )
         self._read_at = now
         return self._reading

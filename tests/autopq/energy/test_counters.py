@@ -14,9 +14,10 @@ from codecarbon.core import cpu, gpu, gpu_nvidia, hardware_cache
 from codecarbon.external import hardware
 
 from autopq.energy import EnergyMeter, EnergyRow
-from autopq.energy.codecarbon_source import MIN_WINDOW_S, CodeCarbonSource
+from autopq.energy.codecarbon_host import CodeCarbonHost
+from autopq.energy.share import OwnShares, ShareSource
 
-WINDOW = MIN_WINDOW_S + 0.05
+WINDOW = 0.55  # long enough to tell idle power from work
 
 
 @pytest.fixture(autouse=True)
@@ -95,11 +96,11 @@ def nvml(monkeypatch: pytest.MonkeyPatch) -> Nvml:
 
 
 @pytest.fixture
-def start() -> Iterator[Callable[..., CodeCarbonSource]]:
-    started: list[CodeCarbonSource] = []
+def start() -> Iterator[Callable[..., CodeCarbonHost]]:
+    started: list[CodeCarbonHost] = []
 
-    def make(**options: Any) -> CodeCarbonSource:
-        source = CodeCarbonSource("DEU", **options)
+    def make(**options: Any) -> CodeCarbonHost:
+        source = CodeCarbonHost("DEU", **options)
         source.start()
         started.append(source)
         return source
@@ -117,11 +118,38 @@ def test_package_counter_is_read_and_said(package: Path, start: Any) -> None:
     source = start()
     add(package, 40.0)
     time.sleep(WINDOW)
-    assert source.read().cpu_j == pytest.approx(40.0, rel=0.001)
+    reading = source.read()
+    assert reading.cpu_j + reading.idle_j == pytest.approx(40.0, rel=0.001)
     provenance = source.provenance()
     assert provenance.cpu_method == "rapl"
+    assert provenance.idle_method == "lowest_seen"
     assert provenance.cpu_rated_watts is None
     assert not provenance.measured  # the memory's share is a rule of thumb
+
+
+def test_the_lowest_power_of_a_counter_is_idle_power(package: Path, start: Any) -> None:
+    source = start()
+    add(package, 10.0)
+    time.sleep(WINDOW)
+    quiet = source.read()
+    add(package, 90.0)
+    time.sleep(WINDOW)
+    busy = source.read()
+    assert quiet.cpu_j == 0.0
+    assert busy.idle_j - quiet.idle_j == pytest.approx(10.0, rel=0.2)
+    assert busy.cpu_j + busy.idle_j == pytest.approx(100.0, rel=0.001)
+
+
+def test_given_idle_power_is_told_apart_from_the_counter(package: Path, start: Any) -> None:
+    source = start(cpu_idle_watts=20.0)
+    began = time.perf_counter()
+    add(package, 100.0)
+    time.sleep(WINDOW)
+    reading = source.read()
+    assert reading.idle_j == pytest.approx(20.0 * (time.perf_counter() - began), rel=0.2)
+    assert reading.cpu_j + reading.idle_j == pytest.approx(100.0, rel=0.001)
+    assert source.provenance().cpu_method == "rapl"
+    assert source.provenance().idle_method == "calibrated"
 
 
 def test_a_rated_power_given_by_hand_is_used_in_place_of_the_counter(
@@ -132,7 +160,7 @@ def test_a_rated_power_given_by_hand_is_used_in_place_of_the_counter(
 
 def test_a_counter_that_vanishes_is_no_measured_zero(package: Path) -> None:
     rows: list[EnergyRow] = []
-    with EnergyMeter(CodeCarbonSource("DEU"), rows.append) as meter:
+    with EnergyMeter(ShareSource(OwnShares(CodeCarbonHost("DEU"))), rows.append) as meter:
         time.sleep(WINDOW)
         package.unlink()
         meter.flush()
@@ -144,7 +172,7 @@ def test_device_counter_is_read_and_said(nvml: Nvml, start: Any) -> None:
     source = start()
     nvml.energy_mj = 1_090_000
     time.sleep(WINDOW)
-    assert source.read().gpu_j == pytest.approx(90.0, rel=0.001)
+    assert source.read().gpu_j == (pytest.approx(90.0, rel=0.001),)
     assert source.provenance().gpu_method == "nvml"
 
 
@@ -153,7 +181,7 @@ def test_power_is_sampled_where_a_device_has_no_counter(nvml: Nvml, start: Any) 
     source = start()
     began = time.perf_counter()
     time.sleep(WINDOW)
-    joules = source.read().gpu_j
+    [joules] = source.read().gpu_j
     assert joules == pytest.approx(300.0 * (time.perf_counter() - began), rel=0.1)
     assert source.provenance().gpu_method == "sampled_power"
 
@@ -162,7 +190,7 @@ def test_a_device_that_tells_nothing_is_said_to_be_missing(nvml: Nvml, start: An
     nvml.energy_mj = nvml.power_mw = None
     source = start()
     time.sleep(WINDOW)
-    assert source.read().gpu_j == 0
+    assert source.read().gpu_j == (0.0,)
     provenance = source.provenance()
     assert provenance.gpu_method == "counter_missing"
     assert not provenance.measured
@@ -173,5 +201,5 @@ def test_devices_are_left_out_on_purpose(nvml: Nvml, start: Any) -> None:
         source = start(gpus=False)
         nvml.energy_mj = (nvml.energy_mj or 0) + 90_000
         time.sleep(WINDOW)
-        assert source.read().gpu_j == 0
+        assert source.read().gpu_j == ()
         assert source.provenance().gpu_method == "none"

@@ -3,10 +3,14 @@
 import contextlib
 import itertools
 import math
+import subprocess
+import sys
 import threading
+import time
 from collections import defaultdict
 from datetime import timedelta
 
+import psutil
 import pytest
 
 from autopq.energy import (
@@ -262,3 +266,80 @@ def test_an_error_of_the_sink_reaches_the_caller(clock) -> None:
         with meter.phase("predict") as span:
             clock.advance(1)
     assert span.energy_mj == 1000
+
+
+BURN = (
+    "import time\n"
+    "end = time.process_time() + {}\n"
+    "while time.process_time() < end: sum(range(500))\n"
+    "time.sleep(60)"
+)
+
+
+@pytest.fixture
+def burner():
+    """Starts processes that use so many CPU seconds and then wait."""
+    started = []
+
+    def start(seconds: float) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen([sys.executable, "-c", BURN.format(seconds)]))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_trials_of_child_processes_share_each_interval_exactly(clock, burner) -> None:
+    rows: list[EnergyRow] = []
+    children = [burner(0.5), burner(0.25)]
+    with EnergyMeter(SyntheticSource(clock, wavy), rows.append, clock=clock) as meter:
+        with meter.phase("select") as phase:
+            clock.advance(1.0)
+            running = [
+                meter.begin_trial(f"child {number}", process=child.pid, forecaster="mlp")
+                for number, child in enumerate(children)
+            ]
+            deadline = time.monotonic() + 60
+            while time.monotonic() < deadline:
+                time.sleep(0.1)
+                clock.advance(1 / 3)
+                meter.flush()
+                if all(
+                    sum(psutil.Process(c.pid).cpu_times()[:2]) >= s - 0.02
+                    for c, s in zip(children, (0.5, 0.25), strict=True)
+                ):
+                    break
+            clock.advance(1 / 7)
+            spans = {trial.label.trial: meter.end_trial(trial) for trial in running}
+            clock.advance(0.3)
+        with meter.phase("refit") as after:
+            clock.advance(0.1)
+    trials, phases = sums(rows, lambda row: row.trial), sums(rows, lambda row: row.phase)
+    assert sum(row.total_mj for row in rows) == meter.total_mj
+    assert phases["select"] == phase.energy_mj
+    assert phases["refit"] == after.energy_mj
+    for name, span in spans.items():
+        assert span.energy_mj == trials[name] > 0
+        assert span.seconds > 0
+    assert spans["child 0"].energy_mj > spans["child 1"].energy_mj
+    own = sum(row.total_mj for row in rows if row.phase == "select" and row.trial is None)
+    assert own + trials["child 0"] + trials["child 1"] == phase.energy_mj
+
+
+def test_a_trial_of_a_child_that_dies_keeps_its_energy(clock, burner) -> None:
+    rows: list[EnergyRow] = []
+    child = burner(30)
+    with EnergyMeter(SyntheticSource(clock), rows.append, clock=clock) as meter:
+        running = meter.begin_trial("doomed", process=child.pid)
+        time.sleep(0.3)
+        clock.advance(5)
+        meter.flush()
+        child.kill()
+        child.wait()
+        clock.advance(1)
+        span = meter.end_trial(running)
+    assert span.energy_mj > 0
+    assert sums(rows, lambda row: row.trial)["doomed"] == span.energy_mj
+    assert sum(row.total_mj for row in rows) == 6000

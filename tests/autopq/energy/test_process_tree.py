@@ -9,8 +9,9 @@ import time
 import psutil
 import pytest
 
-from autopq.energy.codecarbon_source import CodeCarbonSource
+from autopq.energy.codecarbon_host import CodeCarbonHost
 from autopq.energy.process_tree import ProcessTree
+from autopq.energy.share import OwnShares, ShareSource
 from training_methods import Communicator
 from training_methods.distributed import run_ranks
 
@@ -39,14 +40,16 @@ def cpu_seconds() -> float:
 
 @pytest.mark.timeout(120)
 def test_the_energy_of_ranks_is_counted_once() -> None:
-    source = CodeCarbonSource("DEU", cpu_watts=WATTS, ram_watts=0.0, gpus=False)
+    host = CodeCarbonHost("DEU", cpu_watts=WATTS, ram_watts=0.0, gpus=False)
+    source = ShareSource(OwnShares(host))
     source.start()
     try:
         before = cpu_seconds()
         of_ranks = sum(run_ranks(busy_rank, RANKS))
         used = cpu_seconds() - before
         time.sleep(0.6)  # past the window in which a reading is carried on from the one before
-        joules = source.read().cpu_j
+        reading = source.read()
+        joules = reading.cpu_j + reading.idle_j
     finally:
         source.stop()
     assert used > of_ranks > RANKS * 0.7
@@ -56,15 +59,15 @@ def test_the_energy_of_ranks_is_counted_once() -> None:
 
 def test_time_neither_falls_nor_is_lost_when_children_end() -> None:
     tree = ProcessTree()
-    [before] = tree.cpu_times().values()
+    before = tree.use().cpu_s
     began = cpu_seconds()
     code = "import time\nwhile time.process_time() < 0.4: sum(range(1000))"
     child = subprocess.Popen([sys.executable, "-c", code])
     readings = []
     while child.poll() is None:
-        readings += tree.cpu_times().values()
+        readings.append(tree.use().cpu_s)
         time.sleep(0.02)
-    readings += tree.cpu_times().values()
+    readings.append(tree.use().cpu_s)
     assert readings == sorted(readings)
     assert readings[-1] - before == pytest.approx(cpu_seconds() - began, abs=0.05)
     assert readings[-1] - before > 0.35

@@ -1,4 +1,4 @@
-"""`CodeCarbonSource`: this process's energy by CodeCarbon, offline and without side effects.
+"""`CodeCarbonHost`: a machine's energy by CodeCarbon, offline and without side effects.
 
 CodeCarbon's tracker is built for scripts: it writes a CSV, may lock, install signal handlers and
 call a network, measures from a timer thread without a lock, and hides its own failures. The
@@ -7,26 +7,27 @@ private state is gathered in this module.
 """
 
 import logging
+import os
 import threading
 import time
 from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
+import psutil
 from codecarbon import OfflineEmissionsTracker
 from codecarbon.external.hardware import CPU, GPU, AppleSiliconChip, Raspberry
 from codecarbon.external.ram import RAM
 
 from autopq.energy.carbon import carbon_intensity
-from autopq.energy.ledger import CpuMethod, GpuMethod, Provenance, RamMethod
-from autopq.energy.process_tree import ProcessTree
-from autopq.energy.source import Reading
+from autopq.energy.host import HostReading
+from autopq.energy.ledger import CpuMethod, GpuMethod, IdleMethod, Provenance, RamMethod
 
-# Boundaries closer than this share a measurement: each walks the process table, about 4 ms of
-# CPU time, and the kernel's ticks of 10 ms would make shorter windows mostly noise.
-MIN_WINDOW_S = 0.5
 _TIMER_S = 15.0  # reads hardware counters often enough that none wraps round twice
 _SAMPLED_S = 1.0  # how old a sample of power may grow
+_SETTLED_S = 0.5  # windows shorter than this say nothing about idle power
+_IDLE_SHARE = 0.1  # of the rated power: CodeCarbon's floor for an idle machine
 _J_PER_KWH = 3_600_000
 
 _CPU_METHODS: dict[str, CpuMethod] = {
@@ -34,17 +35,18 @@ _CPU_METHODS: dict[str, CpuMethod] = {
     "intel_power_gadget": "platform_counter",
     "windows_emi": "platform_counter",
     "cpu_load": "load_model",
-    "constant": "constant_model",
+    "constant": "load_model",
 }
+_MODELLED = {"cpu_load", "constant"}
 _COUNTERS = {"rapl", "platform_counter", "nvml", "board_sensor"}
 
 
-class CodeCarbonSource:
-    """Energy of this process and its children, in joules since `start`.
+class CodeCarbonHost:
+    """Energy of the whole machine, in joules since `start`; see `HostSource`.
 
-    CPU: the RAPL counter of the whole package where it can be read, else rated power times the
-    share of all cores this process tree used. GPU: the NVML energy counter of each visible
-    device, else its sampled power. RAM: 5 W per guessed memory module, never measured.
+    CPU: the RAPL counter of the package where it can be read, of which the idle power is told
+    apart; else idle power + (full power - idle power) x busy share of all cores. GPU: the NVML
+    energy counter of each device, else its sampled power. RAM: 5 W per guessed module.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class CodeCarbonSource:
         carbon_g_per_kwh: float | None = None,
         pue: float = 1.0,
         cpu_watts: float | None = None,
+        cpu_idle_watts: float | None = None,
         ram_watts: float | None = None,
         gpus: bool = True,
+        sampling_s: float = _SAMPLED_S,
     ) -> None:
         if carbon_g_per_kwh is None:
             self._carbon_g_per_kwh, self._carbon_source = carbon_intensity(country_iso_code)
@@ -64,14 +68,17 @@ class CodeCarbonSource:
         self._country = country_iso_code.upper()
         self._pue = pue
         self._cpu_watts = cpu_watts
+        self._given_idle_watts = cpu_idle_watts
         self._ram_watts = ram_watts
         self._gpus = gpus
+        self._sampling_s = sampling_s
         self._tracker: _Tracker | None = None
-        self._measured = self._latest = Reading(0.0, 0.0, 0.0)
-        self._watts = [0.0, 0.0, 0.0]
-        self._measured_at = 0.0
-        self._cpu_time_at = 0.0
-        self._j_per_cpu_s: float | None = None
+        self._cores = os.cpu_count() or 1
+        self._read_at = 0.0
+        self._cpu_j = self._busy_s = 0.0
+        self._lowest_watts: float | None = None
+        self._reading = HostReading(0.0, 0.0, 0.0, (), 0.0, 0.0)
+        self.memory_bytes = int(psutil.virtual_memory().total)
 
     def start(self) -> None:
         """Probe the hardware (about two seconds the first time in a process) and begin."""
@@ -82,45 +89,64 @@ class CodeCarbonSource:
             **_options(self._country, self._pue, self._cpu_watts, self._ram_watts),
         )
         self._tracker.open()
-        self._measured = self._latest = self._tracker.joules()
-        self._measured_at = time.perf_counter()
-        self._cpu_time_at = time.process_time()
-        self._j_per_cpu_s = self._tracker.joules_per_cpu_second(self._pue)
+        self._cpu_j, ram_j, gpu_j = self._tracker.joules()
+        self._read_at, self._busy_s = time.perf_counter(), _busy_seconds()
+        self._reading = HostReading(0.0, 0.0, ram_j, gpu_j, 0.0, 0.0)
 
-    def read(self) -> Reading:
-        """Measured, or within `MIN_WINDOW_S` of a measurement carried on: the CPU model by this
-        process's own CPU time, everything else at the power before. What was carried on too far
-        is taken back by standing still, so no part ever falls."""
-        if time.perf_counter() - self._measured_at >= MIN_WINDOW_S:
-            self._measure(self._running())
-        window = time.perf_counter() - self._measured_at
-        carried = [watts * window for watts in self._watts]
-        if self._j_per_cpu_s is not None:
-            carried[0] = self._j_per_cpu_s * (time.process_time() - self._cpu_time_at)
-        self._latest = Reading(
-            *(
-                max(last, measured + more)
-                for last, measured, more in zip(self._latest, self._measured, carried, strict=True)
-            )
-        )
-        return self._latest
-
-    def _measure(self, tracker: "_Tracker") -> None:
+    def read(self) -> HostReading:
+        tracker = self._running()
         tracker.measure()
-        now, joules = time.perf_counter(), tracker.joules()
-        window = now - self._measured_at
-        self._watts = [
-            (new - old) / window for new, old in zip(joules, self._measured, strict=True)
+        now, busy_s = time.perf_counter(), _busy_seconds()
+        cpu_j, ram_j, gpu_j = tracker.joules()
+        seconds, busy = now - self._read_at, max(busy_s - self._busy_s, 0.0)
+        _, full_watts = _cpu_method(tracker.hardware())
+        if full_watts is None:
+            drawn = max(cpu_j - self._cpu_j, 0.0)
+            idle = min(self._idle_watts(drawn, seconds) * seconds, drawn)
+        else:
+            idle_watts = self._given_idle_watts
+            floor = full_watts * _IDLE_SHARE if idle_watts is None else idle_watts
+            share = min(busy / (self._cores * seconds), 1.0) if seconds > 0 else 0.0
+            idle = floor * seconds * self._pue
+            drawn = idle + max(full_watts - floor, 0.0) * share * seconds * self._pue
+        last = self._reading
+        self._reading = HostReading(
+            last.cpu_j + drawn - idle,
+            last.idle_j + idle,
+            ram_j,
+            gpu_j,
+            last.busy_s + busy,
+            last.capacity_s + self._cores * seconds,
+        )
+        self._read_at, self._busy_s, self._cpu_j = now, busy_s, cpu_j
+        return self._reading
+
+    def _idle_watts(self, joules: float, seconds: float) -> float:
+        """Of a machine with a counter, PUE included."""
+        if self._given_idle_watts is not None:
+            return self._given_idle_watts * self._pue
+        if seconds >= _SETTLED_S and joules > 0:
+            self._lowest_watts = min(self._lowest_watts or float("inf"), joules / seconds)
+        return self._lowest_watts or 0.0
+
+    def gpu_users(self, pids: frozenset[int]) -> list[frozenset[int]]:
+        """By the device files that a process has open: CUDA opens those of every device it may
+        use, and they are to be seen in containers too, unlike the driver's list of processes."""
+        files = {pid: _open_device_files(pid) for pid in pids}
+        return [
+            frozenset(pid for pid, names in files.items() if f"/dev/nvidia{minor}" in names)
+            for minor in self._running().gpu_minors()
         ]
-        self._measured, self._measured_at = joules, now
-        self._cpu_time_at = time.process_time()
 
     def provenance(self) -> Provenance:
         hardware = self._running().hardware()
-        cpu, rated = _cpu_method(hardware)
+        cpu, full_watts = _cpu_method(hardware)
+        if full_watts is not None and None not in (self._cpu_watts, self._given_idle_watts):
+            cpu = "calibrated_model"
         gpu = _gpu_method(hardware)
         ram = _ram_method(hardware)
         parts = {cpu, gpu, ram} - {"none"}
+        idle: IdleMethod = "rated_share" if full_watts is not None else "lowest_seen"
         return Provenance(
             cpu_method=cpu,
             gpu_method=gpu,
@@ -131,7 +157,10 @@ class CodeCarbonSource:
             pue=self._pue,
             tool=f"codecarbon {version('codecarbon')}",
             carbon_source=self._carbon_source,
-            cpu_rated_watts=rated,
+            cpu_rated_watts=full_watts,
+            idle_method=idle if self._given_idle_watts is None else "calibrated",
+            attribution="process_share",
+            sampling_s=self._sampling_s,
         )
 
     def stop(self) -> None:
@@ -143,6 +172,22 @@ class CodeCarbonSource:
         if self._tracker is None:
             raise RuntimeError("the energy source is not running")
         return self._tracker
+
+
+def _busy_seconds() -> float:
+    """CPU time of all processes of the machine, in and out of the kernel."""
+    times = psutil.cpu_times()
+    names = ("user", "nice", "system", "irq", "softirq")
+    return float(sum(getattr(times, name, 0.0) for name in names))
+
+
+def _open_device_files(pid: int) -> frozenset[str]:
+    found = set()
+    with suppress(OSError):
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):
+                found.add(str(entry.readlink()))
+    return frozenset(found)
 
 
 def _options(
@@ -157,7 +202,7 @@ def _options(
         "region": None,
         "cloud_provider": None,
         "cloud_region": None,
-        "tracking_mode": "process",
+        "tracking_mode": "machine",
         "measure_power_secs": _TIMER_S,
         "force_cpu_power": cpu_watts,
         "force_ram_power": ram_watts,
@@ -212,23 +257,21 @@ class _Tracker(OfflineEmissionsTracker):
         if self._failure is not None:
             raise self._failure
 
-    def joules(self) -> Reading:
+    def joules(self) -> tuple[float, float, tuple[float, ...]]:
+        """Of the CPUs, the memory, and each GPU."""
         with self._measuring:
-            return Reading(
+            return (
                 self._total_cpu_energy.kWh * _J_PER_KWH,
-                self._total_gpu_energy.kWh * _J_PER_KWH,
                 self._total_ram_energy.kWh * _J_PER_KWH,
+                tuple(self._gpu_joules.values()),
             )
 
     def hardware(self) -> list[Any]:
         return list(self._hardware)
 
-    def joules_per_cpu_second(self, pue: float) -> float | None:
-        """What the load model charges for a second of one core; None where it is not in use."""
-        for part in self._hardware:
-            if isinstance(part, CPU) and part._mode == "cpu_load":
-                return float(part._tdp * pue / part._cpu_count)
-        return None
+    def gpu_minors(self) -> list[int]:
+        """Numbers of the devices, as in the names of their files."""
+        return list(self._gpu_joules)
 
     def close(self) -> None:
         """End the timers. `stop` would also work out emissions, which is not this class's job."""
@@ -239,24 +282,31 @@ class _Tracker(OfflineEmissionsTracker):
 
     def _initialize_hardware_tracking(self) -> None:
         super()._initialize_hardware_tracking()
-        for part in self._hardware:
-            if isinstance(part, CPU):
-                processes: Any = part
-                processes._get_process_cpu_times = ProcessTree().cpu_times
         if not self._count_gpus:
             self._hardware = [part for part in self._hardware if not _is_gpu(part)]
+        self._gpu_joules = {number: 0.0 for number, _ in _devices(self._hardware)}
 
     def _measure_power_and_energy(self) -> None:
         """Called by the timer and by `measure`, whose intervals would overlap without a lock."""
         with self._measuring:
             started_at = time.perf_counter()
             try:
+                before = self._total_gpu_energy.kWh
                 super()._measure_power_and_energy()
+                self._add_gpu_joules((self._total_gpu_energy.kWh - before) * _J_PER_KWH)
                 self._failure = _unread_counter(self._hardware)
             except Exception as error:
                 self._failure = error
             # The base class counts from the end of a measurement and so loses its duration.
             self._last_measured_time = started_at
+
+    def _add_gpu_joules(self, total: float) -> None:
+        """Split what was just added to the total by device, whose own figures are without PUE."""
+        joules = dict(_devices(self._hardware))
+        whole = sum(joules.values())
+        for number in self._gpu_joules:
+            share = joules[number] / whole if whole > 0 else 1 / len(joules)
+            self._gpu_joules[number] += total * share
 
     def _monitor_power(self) -> None:
         """Once a second, unless a measurement has just sampled the same. The base class also
@@ -264,7 +314,7 @@ class _Tracker(OfflineEmissionsTracker):
         if time.perf_counter() - self._last_measured_time < _SAMPLED_S:
             return
         for part in self._hardware:
-            if isinstance(part, CPU | GPU):
+            if isinstance(part, GPU) or (isinstance(part, CPU) and part._mode not in _MODELLED):
                 with suppress(Exception):  # a part that is broken is told by the measurement
                     part.monitor_power()
 
@@ -280,16 +330,32 @@ def _unread_counter(hardware: list[Any]) -> Exception | None:
     return None
 
 
+def _devices(hardware: list[Any]) -> list[tuple[int, float]]:
+    """Number of each counted GPU, and the joules of its last measurement."""
+    found = []
+    for part in hardware:
+        if isinstance(part, GPU):
+            counted = set(part._get_gpu_ids())
+            found += [
+                (int(device.gpu_index), float(device.energy_delta.kWh) * _J_PER_KWH)
+                for device in part.devices.devices
+                if device.gpu_index in counted
+            ]
+        elif _is_gpu(part):
+            found.append((0, 0.0))
+    return found
+
+
 def _is_gpu(part: Any) -> bool:
     return isinstance(part, GPU) or (isinstance(part, AppleSiliconChip) and part.chip_part == "GPU")
 
 
 def _cpu_method(hardware: list[Any]) -> tuple[CpuMethod, float | None]:
-    """The method, and the rated power in watts where a model uses one."""
+    """The method, and the power at full load in watts where a model uses one."""
     for part in hardware:
         if isinstance(part, CPU):
             method = _CPU_METHODS.get(part._mode, "unavailable")
-            return method, float(part._tdp) if method.endswith("model") else None
+            return method, float(part._tdp) if part._mode in _MODELLED else None
         if isinstance(part, AppleSiliconChip | Raspberry) and part.chip_part == "CPU":
             return "platform_counter", None
     return "unavailable", None
