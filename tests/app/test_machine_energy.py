@@ -1,0 +1,79 @@
+"""One meter for the machine: jobs that run at once share its figure to the last millijoule."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from sqlalchemy import func, select
+
+from app.core.database import Database
+from app.core.schema import open_database
+from app.energy import repository
+from app.energy.tables import EnergyLedgerRow, HostEnergyRow, HostEnergyShareRow
+from autopq.energy.host_meter import PARTS, Parts
+
+pytestmark = pytest.mark.slow
+
+
+def of(row: Any) -> Parts:
+    return Parts(*(getattr(row, name) for name in PARTS))
+
+
+@pytest.fixture
+def machine(make_service: Callable[..., Any], table: pd.DataFrame, tmp_path: Path) -> Database:
+    """The database of a service that was stopped after two jobs at once, one that was killed and
+    started again, and a forecast."""
+    service = make_service(max_concurrent_jobs=2, energy_sample_seconds=0.3)
+    dataset_id = service.upload(table)
+    long = service.submit(dataset_id, **service.long_config)
+    service.until(lambda: service.workers(), "a worker")
+    service.until(
+        lambda: service.http.get(f"/v1/jobs/{long['id']}/energy").json()["total"]["total_wh"] > 0,
+        "the first energy",
+    )
+    service.workers()[0].kill()
+    jobs = [service.submit(dataset_id) for _ in range(2)]
+    for job in jobs:
+        assert service.finish(job["id"], 200)["state"] == "succeeded"
+    service.forecast(service.job(jobs[0]["id"])["model_id"])
+    assert service.finish(long["id"], 200)["state"] == "succeeded"
+    assert service.http.get(f"/v1/jobs/{long['id']}").json()["attempt"] == 2
+    service.stop()
+    return open_database(f"sqlite:///{tmp_path / 'data' / 'autopq.sqlite3'}")
+
+
+def test_every_millijoule_of_the_machine_has_one_cause(machine: Database, tmp_path: Path) -> None:
+    with machine.read() as session:
+        pages = session.scalars(select(HostEnergyRow)).all()
+        shares = session.scalars(select(HostEnergyShareRow)).all()
+        assert pages
+        for page in pages:
+            assert of(page) == Parts.sum(of(s) for s in shares if s.host_energy_id == page.id)
+            assert page.seconds > 0
+            assert page.cpu_method
+        assert {share.kind for share in shares} == {"attempt", "forecasts", "service", "rest"}
+        assert all(getattr(share, name) >= 0 for share in shares for name in PARTS)
+
+        attempts = {(share.job_id, share.attempt) for share in shares if share.kind == "attempt"}
+        assert len(attempts) == 4
+        for job_id, attempt in attempts:
+            named = repository.named_of(session, job_id, attempt)
+            assert named == repository.share_of(session, job_id, attempt)
+            assert named.cpu_mj > 0
+            assert named.ram_mj > 0
+        of_forecasts = session.execute(
+            select(func.sum(EnergyLedgerRow.cpu_mj)).where(EnergyLedgerRow.forecast_id.is_not(None))
+        ).scalar_one()
+        assert 0 < of_forecasts <= sum(s.cpu_mj for s in shares if s.kind == "forecasts")
+
+        # Rows say how the machine was sampled, and nothing is left beside the jobs' own files.
+        methods = session.execute(
+            select(EnergyLedgerRow.attribution, EnergyLedgerRow.sampling_s).distinct()
+        ).all()
+        assert [tuple(row) for row in methods] == [("process_share", 0.3)]
+        years = session.scalars(select(EnergyLedgerRow.carbon_source).distinct()).all()
+        assert years[0].startswith("yearly mean 20")
+    assert list((tmp_path / "data" / "energy").iterdir()) == []
+    machine.close()
