@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli import keys, output
+from app.cli.calibration import calibrate_energy
 from app.cli.methods import SYNTAX, methods_by_stage
 from app.client import DEFAULT_URL, Client, NoModelError, ProblemError, UnreachableError
 from app.jobs.schemas import Job
@@ -27,6 +28,7 @@ app = typer.Typer(
 )
 
 app.add_typer(keys.app, name="keys")
+app.command()(calibrate_energy)
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_NO_MODEL, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
 

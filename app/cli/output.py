@@ -196,10 +196,11 @@ def show_energy(title: str, parts: Sequence[tuple[str, Figures]], total: Figures
     if not total.sources:
         note("no electricity has been metered yet")
     milli, scale = ("", 1.0) if total.total_wh >= 1 else ("m", 1000.0)
-    energies = [f">{part} {milli}Wh" for part in ("CPU", "GPU", "RAM", "total")]
+    energies = [f">{part} {milli}Wh" for part in ("CPU", "idle", "GPU", "RAM", "total")]
     table = _table(title, ">seconds", *energies, f">{milli}g CO2e", "")
     for name, figures in [*parts, ("total", total)]:
-        energy = (figures.cpu_wh, figures.gpu_wh, figures.ram_wh, figures.total_wh)
+        parts_wh = (figures.cpu_wh, figures.idle_wh, figures.gpu_wh, figures.ram_wh)
+        energy = (*parts_wh, figures.total_wh)
         table.add_row(
             escape(name),
             f"{figures.seconds:.1f}",

@@ -3,19 +3,24 @@
 What is real is everything above the files and library calls.
 """
 
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from codecarbon.core import cpu, gpu, gpu_nvidia, hardware_cache
 from codecarbon.external import hardware
 
 from autopq.energy import EnergyMeter, EnergyRow
+from autopq.energy.calibration import calibrate
 from autopq.energy.codecarbon_host import CodeCarbonHost
 from autopq.energy.share import OwnShares, ShareSource
+from autopq.errors import InputError
 
 WINDOW = 0.55  # long enough to tell idle power from work
 
@@ -111,7 +116,9 @@ def start() -> Iterator[Callable[..., CodeCarbonHost]]:
 
 
 def add(counter: Path, joules: float) -> None:
-    counter.write_text(str(int(counter.read_text()) + round(joules * 1e6)))
+    fresh = counter.with_name("fresh")
+    fresh.write_text(str(int(counter.read_text()) + round(joules * 1e6)))
+    fresh.replace(counter)  # a reader sees the old or the new figure
 
 
 def test_package_counter_is_read_and_said(package: Path, start: Any) -> None:
@@ -203,3 +210,32 @@ def test_devices_are_left_out_on_purpose(nvml: Nvml, start: Any) -> None:
         time.sleep(WINDOW)
         assert source.read().gpu_j == ()
         assert source.provenance().gpu_method == "none"
+
+
+def test_calibration_reads_the_counter_at_rest_and_at_work(package: Path) -> None:
+    """A counter that runs on by 20 W, and by 80 W more for each busy core."""
+    stop = threading.Event()
+
+    def run_on() -> None:
+        last, busy = time.monotonic(), sum(psutil.cpu_times()[:3])
+        while not stop.wait(0.02):
+            at, used = time.monotonic(), sum(psutil.cpu_times()[:3])
+            add(package, 20.0 * (at - last) + 80.0 * (used - busy))
+            last, busy = at, used
+
+    thread = threading.Thread(target=run_on)
+    thread.start()
+    try:
+        found = calibrate(CodeCarbonHost("DEU", gpus=False), 1.5)
+    finally:
+        stop.set()
+        thread.join()
+    cores = os.cpu_count() or 1
+    assert found.full_watts == pytest.approx(20.0 + 80.0 * cores * found.full_load, rel=0.2)
+    assert found.idle_watts == pytest.approx(20.0 + 80.0 * cores * found.idle_load, rel=0.3)
+    assert found.full_load > 0.8
+
+
+def test_calibration_without_a_counter_is_refused(package: Path) -> None:
+    with pytest.raises(InputError, match="no energy counter"):
+        calibrate(CodeCarbonHost("DEU", cpu_watts=10.0), 1.0)
