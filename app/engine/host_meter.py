@@ -5,6 +5,7 @@ import time
 
 import structlog
 
+from app.energy.metering import board_path
 from app.engine.local import worker_environment
 from app.engine.processes import Processes
 from app.settings import Settings
@@ -13,6 +14,7 @@ log = structlog.get_logger(__name__)
 
 _GRACE_S = 5.0
 _KILL_WAIT_S = 5.0
+_PATIENCE_S = 15.0  # no worker waits longer for the meter
 _AGAIN_S = 10.0  # a meter that cannot start is not started over and over
 
 
@@ -24,8 +26,16 @@ class HostMeterKeeper:
         self._processes = Processes()
         self._handle: str | None = None
         self._start_at = 0.0
+        self._board = board_path(settings)
+        self._began = time.monotonic()
+
+    @property
+    def ready(self) -> bool:
+        """Whether workers find their shares; or it has taken too long, and they go without."""
+        return self._board.exists() or time.monotonic() - self._began >= _PATIENCE_S
 
     def tend(self) -> None:
+        """Notice an end, and start a meter when none is there."""
         if self._handle is not None:
             ended = self._processes.ended(self._handle)
             if ended is None:
@@ -34,6 +44,7 @@ class HostMeterKeeper:
             self._handle = None
             self._start_at = time.monotonic() + _AGAIN_S
         if time.monotonic() >= self._start_at:
+            self._board.unlink(missing_ok=True)  # of a meter that was killed
             self._handle = self._processes.start(
                 [sys.executable, "-m", "app.energy.host"],
                 worker_environment(self._settings),

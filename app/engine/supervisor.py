@@ -90,7 +90,8 @@ class Supervisor:
         self._stop_overdue()
         self._reap()
         self._cancel()
-        self._start_queued()
+        if self._host_meter.ready:
+            self._start_queued()
         self._predictions.tend()
         self._courier.tend()
 

@@ -62,7 +62,7 @@ class Board:
 class BoardShares:
     """This process's share as the board tells it; see `share.Shares`."""
 
-    def __init__(self, path: Path, *, patience: float = 10.0) -> None:
+    def __init__(self, path: Path, *, patience: float = 1.0) -> None:
         self._path = path
         self._patience = patience
         self._pid = os.getpid()
