@@ -33,6 +33,7 @@ class LeaderboardRow:
     energy_wh: float
     spread: float | None = None
     error: str | None = None
+    not_recommended: str | None = None  # why, where the task's `min_coverage` is missed
     trainable_parameters: int | None = None
     stored_parameters: int | None = None
     dense_parameters: int | None = None

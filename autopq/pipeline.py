@@ -97,7 +97,7 @@ class AutoPQ:
         with bench.phase("evaluate"):
             score(candidates, splits, self.config, self._context, bench)
             ensemble = select_ensemble(candidates, splits) if self._effort.ensemble else None
-            rows = leaderboard(candidates, ensemble, failed)
+            rows = leaderboard(candidates, ensemble, failed, self.config.min_coverage)
             chosen = winner(candidates, ensemble)
             bench.advance(1, f"{rows[0].name} is best on validation")
         if self.config.refit:

@@ -101,6 +101,13 @@ class TaskConfig(BaseModel):
     validation_fraction: float = Field(
         0.2, gt=0, le=0.5, description="Last part of the rest, used for every choice."
     )
+    min_coverage: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="Share of validation and of test values that the 90 % interval must hold; "
+        "models that miss it are marked as not recommended.",
+    )
     refit: bool = Field(True, description="Fit the winner again on all rows after choosing.")
     seed: int = Field(0, ge=0, lt=2**31, description="Same seed, same machine, same result.")
 

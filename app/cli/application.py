@@ -144,6 +144,10 @@ def submit(
     test_fraction: Annotated[
         float | None, typer.Option(help="Last part of each series that scores are reported on.")
     ] = None,
+    min_coverage: Annotated[
+        float | None,
+        typer.Option(help="Share of values the 90 % interval must hold, such as 0.85."),
+    ] = None,
     refit: Annotated[
         bool | None, typer.Option(help="Fit the winner again on all rows; done by default.")
     ] = None,
@@ -174,6 +178,7 @@ def submit(
         quantile_models=_split(quantile_models),
         training_methods=methods_by_stage(training_method),
         test_fraction=test_fraction,
+        min_coverage=min_coverage,
         refit=refit,
         seed=seed,
     )

@@ -185,7 +185,7 @@ def leaderboard_table(rows: list[LeaderboardEntry]) -> Table:
             f"{row.seconds:.1f}",
             _number(row.energy_wh),
             *(_count(getattr(row, count)) for count in (_COUNTS.values() if counted else ())),
-            escape(row.error or ("reference" if row.reference else "")),
+            escape(row.error or row.not_recommended or ("reference" if row.reference else "")),
         )
     return table
 

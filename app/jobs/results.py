@@ -88,6 +88,9 @@ class LeaderboardEntry(BaseModel):
     energy_wh: float
     spread: float | None = None
     error: str | None = Field(None, description="Why the candidate has no scores.")
+    not_recommended: str | None = Field(
+        None, description="Why, where its 90 % interval misses the task's `min_coverage`."
+    )
     trainable_parameters: int | None = None
     stored_parameters: int | None = None
     dense_parameters: int | None = None

@@ -12,6 +12,7 @@ from autopq.search.ensemble import Ensemble
 from autopq.search.points import FailedPoint
 
 ENSEMBLE = "ensemble"
+COVERAGE = "coverage_90"
 
 
 def winner(candidates: list[Candidate], ensemble: Ensemble | None) -> list[tuple[Candidate, float]]:
@@ -29,15 +30,40 @@ def winner(candidates: list[Candidate], ensemble: Ensemble | None) -> list[tuple
 
 
 def leaderboard(
-    candidates: list[Candidate], ensemble: Ensemble | None, failed: list[FailedPoint]
+    candidates: list[Candidate],
+    ensemble: Ensemble | None,
+    failed: list[FailedPoint],
+    min_coverage: float | None = None,
 ) -> list[LeaderboardRow]:
-    """Rows ranked by validation score; what failed comes last, with its reason."""
+    """Rows ranked by validation score; what failed comes last, with its reason. Rows whose 90 %
+    interval holds less than `min_coverage` are marked."""
     rows = [_row(candidate) for candidate in candidates]
     rows += [_failed_row(point) for point in failed]
     if ensemble is not None:
         rows.append(_ensemble_row(ensemble))
     rows.sort(key=lambda row: row.validation.get(SCORE, float("inf")))
-    return [replace(row, rank=rank) for rank, row in enumerate(rows, start=1)]
+    return [
+        replace(row, rank=rank, not_recommended=_missed(row, min_coverage))
+        for rank, row in enumerate(rows, start=1)
+    ]
+
+
+def _missed(row: LeaderboardRow, min_coverage: float | None) -> str | None:
+    """Where and by how much a row misses the coverage asked for."""
+    if min_coverage is None:
+        return None
+    held = {"validation": row.validation, "test": row.test}
+    missed = [
+        f"{scores[COVERAGE]:.1%} of the {part} values"
+        for part, scores in held.items()
+        if scores and scores[COVERAGE] < min_coverage
+    ]
+    if not missed:
+        return None
+    return (
+        f"its 90 % interval holds {' and '.join(missed)}; "
+        f"`min_coverage` asks for {min_coverage:.1%}"
+    )
 
 
 def _row(candidate: Candidate) -> LeaderboardRow:
@@ -59,6 +85,7 @@ def _row(candidate: Candidate) -> LeaderboardRow:
         energy_wh=candidate.cost.energy_wh,
         spread=candidate.model.spread,
         error=candidate.error,
+        not_recommended=None,
         details=described,
         **_counts(described.values()),
     )

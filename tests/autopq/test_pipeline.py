@@ -113,6 +113,29 @@ def test_the_leaderboard_shows_references_and_the_winner_first(result: FitResult
     assert all(row.seconds > 0 and row.energy_wh > 0 for row in rows)
 
 
+def test_a_model_that_misses_its_coverage_is_not_recommended() -> None:
+    rng = np.random.default_rng(0)
+    stamps = pd.date_range("2024-01-01", periods=1000, freq="h")
+    # The last fifth, which no choice has seen, is four times as noisy.
+    noise = rng.normal(0, np.where(np.arange(1000) < 800, 1.0, 4.0))
+    table = pd.DataFrame({"timestamp": stamps, "target": 10 * np.sin(np.arange(1000) / 4) + noise})
+    config = TaskConfig(
+        preset="fast",
+        forecasters=("seasonal_naive",),
+        quantile_models=("residual",),
+        min_coverage=0.8,
+    )
+    row = AutoPQ(config).fit(table).leaderboard[0]
+    assert row.test["coverage_90"] < 0.8 <= row.validation["coverage_90"]
+    assert row.not_recommended == (
+        f"its 90 % interval holds {row.test['coverage_90']:.1%} of the test values; "
+        "`min_coverage` asks for 80.0%"
+    )
+    for other in (None, 0.3):
+        config = config.model_copy(update={"min_coverage": other})
+        assert AutoPQ(config).fit(table).leaderboard[0].not_recommended is None
+
+
 def test_phases_come_in_order_and_progress_never_falls(
     result: FitResult, recorder: Recorder
 ) -> None:
