@@ -12,7 +12,7 @@ OUT ?= benchmarks/out
 PRESET ?= default
 PORT ?= 8000
 
-.PHONY: help demo serve test lint format bench bench-training lock clean
+.PHONY: help demo serve test lint format bench bench-training bench-many lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -55,6 +55,9 @@ bench: $(INSTALLED) $(DEMO_DATA) ## Measure accuracy, time, memory and energy (D
 
 bench-training: $(INSTALLED) $(DEMO_DATA) ## Measure the training methods against their controls (SEEDS=, OUT=)
 	$(BIN)/python -m benchmarks.training all --seeds $(SEEDS) --data $(LOAD) --out $(OUT)/training
+
+bench-many: $(INSTALLED) ## Measure time and memory of one job over many series (PRESET=)
+	$(BIN)/python -m benchmarks.many_series --preset $(PRESET)
 
 lock: ## Resolve the newest allowed versions into requirements.lock
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
