@@ -32,6 +32,7 @@ from app.core.requests import RequestMiddleware
 from app.core.schema import open_database
 from app.core.streams import Streams
 from app.datasets.endpoints import router as datasets
+from app.datasets.schemas import InlineTable
 from app.energy.endpoints import router as energy
 from app.engine.local import LocalEngine
 from app.engine.supervisor import Supervisor
@@ -96,7 +97,10 @@ def create_app(settings: Settings) -> FastAPI:
     handlers.install(app)
 
     def limit_of(method: str, path: str) -> int:
-        upload = method == "POST" and path.rstrip("/") == "/v1/datasets"
+        path = path.rstrip("/")
+        upload = method == "POST" and (
+            path == "/v1/datasets" or (path.startswith("/v1/datasets/") and path.endswith("/rows"))
+        )
         return settings.max_upload_bytes if upload else settings.max_json_bytes
 
     app.add_middleware(BodyLimitMiddleware, limit_of=limit_of)
@@ -120,6 +124,7 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas |= problem.pop("$defs", {})
         schemas["Problem"] = problem
+        schemas["InlineTable"] = InlineTable.model_json_schema()
         document["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         refused = documented(InvalidRequestError)[422]
         guarded = documented(UnauthorizedError, ForbiddenError, TooManyError)

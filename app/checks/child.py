@@ -4,6 +4,7 @@ One JSON document a line on standard input, one answer a line on what was standa
 process ends with its parent, because then its input ends.
 """
 
+import hashlib
 import json
 import os
 import resource
@@ -17,6 +18,7 @@ import structlog
 from app.checks.sources import TableSource
 from app.core.logs import configure_logs
 from app.core.plain import plain
+from autopq.data.appending import append_rows
 from autopq.data.audit import audit, inspect
 from autopq.data.limits import TableLimits
 from autopq.errors import InputError, Issue
@@ -42,6 +44,25 @@ def audit_for_fit(request: Document, limits: TableLimits) -> Document:
     return {"audit": report.as_dict()}
 
 
+def append(request: Document, limits: TableLimits) -> Document:
+    """Writes the grown table to `output`, as Parquet."""
+    table, rows = (TableSource.from_dict(request[role]).read(limits) for role in ("table", "rows"))
+    grown = append_rows(table, rows)
+    limits.check(len(grown.table), len(grown.table.columns), 0)
+    output = Path(request["output"])
+    grown.table.to_parquet(output, index=False, compression="zstd")
+    with output.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "rows": len(grown.table),
+        "added": grown.added,
+        "replaced": grown.replaced,
+        "size_bytes": output.stat().st_size,
+        "sha256": digest,
+        "inspection": inspect(grown.table).as_dict(),
+    }
+
+
 def check_forecast(request: Document, limits: TableLimits) -> Document:
     history, future = (
         TableSource.from_dict(request[role]).read(limits) if request[role] else None
@@ -53,6 +74,7 @@ def check_forecast(request: Document, limits: TableLimits) -> Document:
 TASKS: dict[str, Callable[[Document, TableLimits], Document]] = {
     "inspect": inspection,
     "audit": audit_for_fit,
+    "append": append,
     "forecast": check_forecast,
 }
 

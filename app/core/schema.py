@@ -3,12 +3,12 @@
 from app.accounts.tables import ApiKeyRow, TenantRow
 from app.core.database import Base, Database
 from app.core.idempotency import IdempotencyKeyRow
-from app.datasets.tables import DatasetRow
+from app.datasets.tables import DatasetRow, DatasetVersionRow
 from app.energy.tables import EnergyLedgerRow, HostEnergyRow, HostEnergyShareRow
 from app.engine.tables import SupervisorLeaseRow
 from app.forecasts.tables import ForecastRow
 from app.jobs.tables import AttemptRow, JobEventRow, JobRow, LeaderboardEntryRow, TrialRow
-from app.models.tables import ModelRow
+from app.models.tables import ModelAliasRow, ModelRow
 from app.webhooks.tables import DeliveryRow, WebhookRow, WebhookSecretRow
 
 METADATA = Base.metadata
@@ -16,12 +16,14 @@ TABLES = (
     TenantRow,
     ApiKeyRow,
     DatasetRow,
+    DatasetVersionRow,
     JobRow,
     AttemptRow,
     TrialRow,
     JobEventRow,
     LeaderboardEntryRow,
     ModelRow,
+    ModelAliasRow,
     ForecastRow,
     EnergyLedgerRow,
     HostEnergyRow,

@@ -47,8 +47,8 @@ class Storage:
         """Where the meter of each machine shows the workers their shares."""
         return self.root / "energy"
 
-    def dataset(self, dataset_id: str) -> Path:
-        return self.datasets / dataset_id
+    def dataset(self, dataset_id: str, version: int) -> Path:
+        return self.datasets / (dataset_id if version == 1 else f"{dataset_id}.{version}")
 
     def attempt_model(self, job_id: str, attempt: int) -> Path:
         """The model an attempt writes. It counts only once a model row names it."""
@@ -68,6 +68,11 @@ class Storage:
         for leftover in self.models.glob(f"{job_id}-{attempt}*"):
             if leftover.name.removeprefix(f"{job_id}-").split(".")[0] == str(attempt):
                 shutil.rmtree(leftover, ignore_errors=True)
+
+    def discard_dataset(self, dataset_id: str) -> None:
+        """Remove all versions of a dataset."""
+        for file in (self.datasets / dataset_id, *self.datasets.glob(f"{dataset_id}.*")):
+            file.unlink(missing_ok=True)
 
     def discard_forecast(self, forecast_id: str) -> None:
         for leftover in self.forecasts.glob(f"{forecast_id}*"):

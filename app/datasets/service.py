@@ -1,4 +1,8 @@
-"""Takes tables in. A dataset exists whole, inspected and hashed, or not at all."""
+"""Takes tables in. A version of a dataset exists whole, inspected and hashed, or not at all."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -9,59 +13,175 @@ from app.core import ids
 from app.core.clock import now
 from app.core.context import RequestContext
 from app.core.database import ReadSession
+from app.core.errors import ConflictError
 from app.core.idempotency import Effect
+from app.core.storage import Storage
 from app.datasets import repository
-from app.datasets.schemas import Dataset
-from app.datasets.tables import DatasetRow
+from app.datasets.schemas import AuditCreate, Dataset, DatasetVersion
+from app.datasets.tables import DatasetRow, DatasetVersionRow
 from app.datasets.upload import ReceivedFile, receive, temporary
+from app.forecasts import repository as forecasts
+from app.jobs import repository as jobs
+
+GROWN_MEDIA_TYPE = "application/vnd.apache.parquet"
 
 
-async def create(context: RequestContext, request: Request, once: Effect) -> DatasetRow:
+async def create(
+    context: RequestContext, request: Request, name: str | None, once: Effect
+) -> DatasetRow:
     """Receive, inspect and keep an upload. Raises a 4xx error and leaves nothing otherwise."""
     dataset_id = ids.new("ds")
     await to_thread.run_sync(_check_room, context, request.headers.get("content-length", ""))
     with temporary(context.storage.incoming / dataset_id) as path:
-        received = await receive(request, path)
-        return await context.with_checks(_keep, context, dataset_id, received, once)
+        received = await receive(request, path, max_json=context.settings.max_json_bytes)
+        return await context.with_checks(_keep, context, dataset_id, name, path, received, once)
 
 
-def _check_room(context: RequestContext, declared: str) -> None:
+def _check_room(context: RequestContext, declared: str, dataset_id: str | None = None) -> None:
     """Refuse what will not be kept before it is received."""
     with context.read() as session:
+        if dataset_id is not None:
+            repository.get(session, dataset_id)
         quotas.check_room(context, session, int(declared) if declared.isdigit() else 1)
 
 
 def _keep(
-    context: RequestContext, dataset_id: str, received: ReceivedFile, once: Effect
+    context: RequestContext,
+    dataset_id: str,
+    name: str | None,
+    path: Path,
+    received: ReceivedFile,
+    once: Effect,
 ) -> DatasetRow:
-    once.begin(f"{received.media_type} {received.sha256}".encode())
-    incoming = context.storage.incoming / dataset_id
-    source = TableSource(incoming, received.media_type)
+    once.begin(received.fingerprint)
+    source = TableSource(path, received.media_type)
     found = context.checks.run("inspect", table=source.as_dict())
-    row = DatasetRow(
-        id=dataset_id,
-        created_at=now(),
-        media_type=received.media_type,
-        size_bytes=received.size_bytes,
-        sha256=received.sha256,
-        rows=found["rows"],
-        inspection=found["inspection"],
+    about = {
+        "created_at": now(),
+        "media_type": received.media_type,
+        "size_bytes": received.size_bytes,
+        "sha256": received.sha256,
+        "rows": found["rows"],
+        "inspection": found["inspection"],
+    }
+    dataset = DatasetRow(id=dataset_id, name=name, version=1, **about)
+    first = DatasetVersionRow(
+        dataset_id=dataset_id, version=1, added=found["rows"], replaced=0, **about
     )
-    kept = context.storage.dataset(dataset_id)
-    incoming.rename(kept)
+    kept = context.storage.dataset(dataset_id, 1)
+    path.rename(kept)
     try:
         with context.write() as session:
-            quotas.check_room(context, session, row.size_bytes)
-            repository.add(session, row)
-            dataset = Dataset.model_validate(row, from_attributes=True)
-            once.keep(session, dataset, status=201, location=f"/v1/datasets/{row.id}")
+            quotas.check_room(context, session, received.size_bytes)
+            repository.add(session, dataset)
+            session.flush()
+            repository.add(session, first)
+            answer = Dataset.model_validate(dataset, from_attributes=True)
+            once.keep(session, answer, status=201, location=f"/v1/datasets/{dataset_id}")
     except BaseException:
         kept.unlink(missing_ok=True)
         raise
+    return dataset
+
+
+async def append(
+    context: RequestContext, request: Request, dataset_id: str, once: Effect
+) -> DatasetVersionRow:
+    """Receive rows and keep the grown table as the next version. Raises a 4xx error and leaves
+    nothing otherwise."""
+    declared = request.headers.get("content-length", "")
+    await to_thread.run_sync(_check_room, context, declared, dataset_id)
+    token = ids.new("rows")
+    with (
+        temporary(context.storage.incoming / token) as path,
+        temporary(context.storage.incoming / f"{token}.grown") as grown,
+    ):
+        received = await receive(request, path, max_json=context.settings.max_json_bytes)
+        return await context.with_checks(_grow, context, dataset_id, path, received, grown, once)
+
+
+def _grow(
+    context: RequestContext,
+    dataset_id: str,
+    path: Path,
+    received: ReceivedFile,
+    grown: Path,
+    once: Effect,
+) -> DatasetVersionRow:
+    once.begin(received.fingerprint)
+    rows = TableSource(path, received.media_type)
+    with context.read() as session:
+        base = repository.version(session, dataset_id, None)
+        table = _source(context.storage, base)
+    found = context.checks.run(
+        "append", table=table.as_dict(), rows=rows.as_dict(), output=str(grown)
+    )
+    about = {
+        "created_at": now(),
+        "media_type": GROWN_MEDIA_TYPE,
+        **{name: found[name] for name in ("size_bytes", "sha256", "rows", "inspection")},
+    }
+    row = DatasetVersionRow(
+        dataset_id=dataset_id,
+        version=base.version + 1,
+        added=found["added"],
+        replaced=found["replaced"],
+        **about,
+    )
+    kept = context.storage.dataset(dataset_id, row.version)
+    with context.write() as session:
+        dataset = repository.get(session, dataset_id)
+        if dataset.version != base.version:
+            raise ConflictError(
+                "Other rows were appended at the same time; append these again.",
+                headers={"Retry-After": "1"},
+            )
+        quotas.check_room(context, session, found["size_bytes"])
+        _update(dataset, about, row.version)
+        repository.add(session, row)
+        session.flush()  # only the winner of two appends comes past this, and has its file kept
+        answer = DatasetVersion.model_validate(row, from_attributes=True)
+        once.keep(session, answer, status=201, location=f"/v1/datasets/{dataset_id}/versions")
+        grown.rename(kept)
     return row
 
 
-def source_of(context: RequestContext, session: ReadSession, dataset_id: str) -> TableSource:
-    """Where the dataset's table lies. Raises NotFoundError."""
-    row = repository.get(session, dataset_id)
-    return TableSource(context.storage.dataset(row.id), row.media_type)
+def _update(dataset: DatasetRow, about: Mapping[str, Any], version: int) -> None:
+    dataset.version = version
+    for name, value in about.items():
+        if name != "created_at":
+            setattr(dataset, name, value)
+
+
+def audit(context: RequestContext, dataset_id: str, request: AuditCreate) -> dict[str, Any]:
+    """What a job with this config would find. Raises NotFoundError, InputError."""
+    with context.read() as session:
+        source = source_of(context.storage, session, dataset_id, request.version)
+    config = request.config.model_dump(mode="json")
+    found = context.checks.run("audit", table=source.as_dict(), config=config)
+    report: dict[str, Any] = found["audit"]
+    return report
+
+
+def delete(context: RequestContext, dataset_id: str) -> None:
+    """Forget a dataset and remove its files. Raises NotFoundError, ConflictError."""
+    with context.write() as session:
+        row = repository.get(session, dataset_id)
+        user = jobs.unfinished_on(session, dataset_id) or forecasts.unfinished_on(
+            session, dataset_id
+        )
+        if user is not None:
+            raise ConflictError(f"'{user}' still uses the dataset; cancel it or wait for its end.")
+        repository.delete(session, row, now())
+    context.storage.discard_dataset(dataset_id)
+
+
+def source_of(
+    storage: Storage, session: ReadSession, dataset_id: str, version: int | None
+) -> TableSource:
+    """Where a version of the dataset lies, the newest by default. Raises NotFoundError."""
+    return _source(storage, repository.version(session, dataset_id, version))
+
+
+def _source(storage: Storage, row: DatasetVersionRow) -> TableSource:
+    return TableSource(storage.dataset(row.dataset_id, row.version), row.media_type)

@@ -11,7 +11,8 @@ from anyio import to_thread
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
-from app.core.errors import UnsupportedError, invalid
+from app.checks.sources import INLINE_MEDIA_TYPE
+from app.core.errors import TooLargeError, UnsupportedError, invalid
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -24,12 +25,14 @@ MEDIA_TYPES = {
     "application/vnd.apache.parquet": "application/vnd.apache.parquet",
     "application/x-parquet": "application/vnd.apache.parquet",
     "application/vnd.apache.arrow.stream": "application/vnd.apache.arrow.stream",
+    INLINE_MEDIA_TYPE: INLINE_MEDIA_TYPE,
 }
 _SUFFIXES = {
     ".csv": "text/csv",
     ".parquet": "application/vnd.apache.parquet",
     ".arrow": "application/vnd.apache.arrow.stream",
     ".arrows": "application/vnd.apache.arrow.stream",
+    ".json": INLINE_MEDIA_TYPE,
 }
 
 
@@ -38,6 +41,11 @@ class ReceivedFile:
     media_type: str
     size_bytes: int
     sha256: str
+
+    @property
+    def fingerprint(self) -> bytes:
+        """Tells whether two uploads are the same."""
+        return f"{self.media_type} {self.sha256}".encode()
 
 
 class _Sink:
@@ -66,11 +74,11 @@ class _Sink:
         return self._digest.hexdigest()
 
 
-async def receive(request: Request, path: Path) -> ReceivedFile:
+async def receive(request: Request, path: Path, *, max_json: int) -> ReceivedFile:
     """Write the uploaded table to `path`: the raw body, or the `file` field of a form.
 
-    Raises UnsupportedError for a media type that is not read, InvalidRequestError for an empty
-    body or a broken form.
+    Raises UnsupportedError for a media type that is not read, TooLargeError for JSON of more than
+    `max_json` bytes, InvalidRequestError for an empty body or a broken form.
     """
     kind, options = parse_options_header(request.headers.get("content-type", ""))
     declared = kind.decode("latin-1").lower()
@@ -84,6 +92,10 @@ async def receive(request: Request, path: Path) -> ReceivedFile:
                 sink.feed(data)
                 await sink.drain()
         await sink.drain(all_of_it=True)
+    if media_type == INLINE_MEDIA_TYPE and sink.size > max_json:
+        raise TooLargeError(
+            f"As JSON a table may have {max_json} bytes. Send CSV, Parquet or Arrow instead."
+        )
     if sink.size == 0:
         raise invalid("file", "the upload is empty.", "Send the table as the request body.")
     return ReceivedFile(media_type, sink.size, sink.hexdigest())

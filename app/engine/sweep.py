@@ -22,7 +22,9 @@ def sweep(storage: Storage, database: Database, *, min_age: float = MIN_AGE_S) -
     """Remove uploads, datasets, models and forecast files that no row names."""
     with database.read() as session:
         wanted = {
-            storage.datasets: set(datasets.ids(session)),
+            storage.datasets: {
+                storage.dataset(*version).name for version in datasets.files(session)
+            },
             storage.models: {f"{job}-{attempt}" for job, attempt in models.makers(session)},
             storage.incoming: set(),
         }

@@ -51,6 +51,7 @@ from app.forecasts.schemas import (
 from app.forecasts.states import ForecastState
 from app.forecasts.tables import ForecastRow
 from app.models import repository as models
+from app.models.endpoints import ModelReference
 from autopq.aggregates import Measure, Window, aggregate
 from autopq.task import TaskConfig
 
@@ -66,7 +67,11 @@ _READ_ERRORS = documented(NotFoundError, NotAcceptableError, ConflictError, Inva
     responses=documented(NotFoundError, ConflictError, TooLargeError, InvalidRequestError),
 )
 async def create_forecast(
-    model_id: str, request: ForecastCreate, response: Response, context: Context, once: Once
+    model_id: ModelReference,
+    request: ForecastCreate,
+    response: Response,
+    context: Context,
+    once: Once,
 ) -> ForecastStatus:
     """Forecast with a fitted model, from new rows if given. Nothing is trained again."""
     row = await context.with_checks(service.create, context, model_id, request, once)
@@ -104,6 +109,17 @@ def list_forecasts(
     return representation(request, page, fields)
 
 
+@router.delete(
+    "/forecasts/{forecast_id}",
+    status_code=204,
+    operation_id="delete_forecast",
+    responses=documented(NotFoundError, ConflictError),
+)
+def delete_forecast(forecast_id: str, context: Context) -> None:
+    """Remove a finished forecast and its files."""
+    service.delete(context, forecast_id)
+
+
 @router.get(
     "/forecasts/{forecast_id}/status",
     operation_id="get_forecast_status",
@@ -136,7 +152,7 @@ def get_forecast(
     shown = None if fields is None else chosen(QuantileTable, fields)
     with context.read() as session:
         row = service.finished(context, session, forecast_id)
-        config = TaskConfig.model_validate(models.get(session, row.model_id).config)
+        config = TaskConfig.model_validate(models.made_it(session, row.model_id).config)
         figures = energy.of_forecast(session, row.id)
     levels = chosen_levels(quantile_levels, config.quantile_levels)
 
@@ -210,7 +226,7 @@ def get_forecast_aggregates(
     form = chosen_format(asked, accept)
     with context.read() as session:
         row = service.finished(context, session, forecast_id)
-        config = TaskConfig.model_validate(models.get(session, row.model_id).config)
+        config = TaskConfig.model_validate(models.made_it(session, row.model_id).config)
     levels = chosen_levels(quantile_levels, config.quantile_levels)
 
     def table() -> tuple[pd.DataFrame, dict[str, Any]]:

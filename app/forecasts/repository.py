@@ -1,6 +1,7 @@
 """Queries on forecasts."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import func, select
 
@@ -17,7 +18,7 @@ def add(session: WriteSession, row: ForecastRow) -> None:
 def get(session: ReadSession, forecast_id: str) -> ForecastRow:
     """Raises NotFoundError."""
     row = session.get(ForecastRow, forecast_id)
-    if row is None:
+    if row is None or row.deleted_at is not None:
         raise NotFoundError(f"There is no forecast '{forecast_id}'.")
     return row
 
@@ -31,6 +32,7 @@ def newest(
     state: ForecastState | None,
 ) -> Sequence[ForecastRow]:
     query = select(ForecastRow).order_by(ForecastRow.id.desc()).limit(limit)
+    query = query.where(ForecastRow.deleted_at.is_(None))
     if after is not None:
         query = query.where(ForecastRow.id < after)
     if model_id is not None:
@@ -51,4 +53,28 @@ def any_queued(session: ReadSession) -> bool:
 
 
 def ids(session: ReadSession) -> Sequence[str]:
-    return session.scalars(select(ForecastRow.id)).all()
+    """Of all forecasts that may have files."""
+    return session.scalars(select(ForecastRow.id).where(ForecastRow.deleted_at.is_(None))).all()
+
+
+def unfinished(session: ReadSession) -> Sequence[ForecastRow]:
+    query = select(ForecastRow).where(ForecastRow.state.in_(("queued", "running")))
+    return session.scalars(query).all()
+
+
+def unfinished_on(session: ReadSession, dataset_id: str) -> str | None:
+    """A forecast that has not ended and reads the dataset."""
+    for row in unfinished(session):
+        kept = (row.history or {}, row.future_covariates or {})
+        if dataset_id in (source.get("dataset_id") for source in kept):
+            return row.id
+    return None
+
+
+def unfinished_of(session: ReadSession, model_id: str) -> str | None:
+    """A forecast by the model that has not ended."""
+    return next((row.id for row in unfinished(session) if row.model_id == model_id), None)
+
+
+def delete(session: WriteSession, row: ForecastRow, at: datetime) -> None:
+    row.deleted_at = at

@@ -1,12 +1,13 @@
 """Forecasts over HTTP."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.core.bodies import RequestBody
 from app.core.errors import Problem
+from app.datasets.references import TableReference
 from app.energy.schemas import Figures
 from app.forecasts.states import ForecastState
 from autopq.aggregates import Measure, Window
@@ -14,23 +15,6 @@ from autopq.aggregates import Measure, Window
 MAX_PATHS = 1000
 DEFAULT_PATHS = 200
 Columns = dict[str, list[str | int | float | None]]
-
-
-class TableReference(BaseModel):
-    """A table: an uploaded dataset, or a small one given column by column."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    dataset_id: str | None = Field(None, max_length=64)
-    columns: dict[str, list[Any]] | None = Field(
-        None, description="Column name to values, all of one length; stamps as ISO 8601 text."
-    )
-
-    @model_validator(mode="after")
-    def _one_of_both(self) -> "TableReference":
-        if (self.dataset_id is None) == (self.columns is None):
-            raise ValueError("give either `dataset_id` or `columns`")
-        return self
 
 
 class ForecastCreate(RequestBody):

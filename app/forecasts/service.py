@@ -14,8 +14,9 @@ from app.core.errors import ConflictError, Problem, invalid
 from app.core.idempotency import Effect
 from app.core.storage import Storage
 from app.datasets import repository as datasets
+from app.datasets.references import TableReference
 from app.forecasts import repository
-from app.forecasts.schemas import ForecastCreate, ForecastStatus, TableReference
+from app.forecasts.schemas import ForecastCreate, ForecastStatus
 from app.forecasts.tables import ForecastRow
 from app.models import repository as models
 from app.settings import Settings
@@ -51,7 +52,7 @@ def _create(
         future = _keep(storage, session, forecast_id, FUTURE, request.future_covariates)
     row = ForecastRow(
         id=forecast_id,
-        model_id=model_id,
+        model_id=model.id,
         history=history,
         future_covariates=future,
         paths=request.paths,
@@ -73,6 +74,7 @@ def _create(
     _check_size(request.paths, checked["series"], model.config["horizon"], context.settings)
     with context.write() as session:
         quotas.check_queued_forecasts(context, session)
+        models.get(session, model.id)  # may have been deleted meanwhile
         repository.add(session, row)
         status = ForecastStatus.model_validate(row, from_attributes=True)
         once.keep(session, status, status=202, location=f"/v1/forecasts/{row.id}")
@@ -106,10 +108,14 @@ def _keep(
     if reference is None:
         return None
     if reference.dataset_id is not None:
-        dataset = datasets.get(session, reference.dataset_id)
-        return {"dataset_id": dataset.id, "media_type": dataset.media_type}
+        table = datasets.version(session, reference.dataset_id, reference.version)
+        return {
+            "dataset_id": table.dataset_id,
+            "version": table.version,
+            "media_type": table.media_type,
+        }
     path = storage.inline_table(forecast_id, role)
-    path.write_text(json.dumps(reference.columns), encoding="utf-8")
+    path.write_text(json.dumps({"columns": reference.columns}), encoding="utf-8")
     return {"media_type": INLINE_MEDIA_TYPE}
 
 
@@ -120,7 +126,11 @@ def source_of(
     if kept is None:
         return None
     dataset_id = kept.get("dataset_id")
-    path = storage.dataset(dataset_id) if dataset_id else storage.inline_table(forecast_id, role)
+    path = (
+        storage.dataset(dataset_id, kept.get("version", 1))
+        if dataset_id
+        else storage.inline_table(forecast_id, role)
+    )
     return TableSource(path, kept["media_type"])
 
 
@@ -134,6 +144,16 @@ def finished(context: RequestContext, session: ReadSession, forecast_id: str) ->
     if row.state != "succeeded":
         raise ConflictError(f"The forecast is {row.state}.", headers={"Retry-After": "1"})
     return row
+
+
+def delete(context: RequestContext, forecast_id: str) -> None:
+    """Forget a forecast and remove its files. Raises NotFoundError, ConflictError."""
+    with context.write() as session:
+        row = repository.get(session, forecast_id)
+        if row.state in ("queued", "running"):
+            raise ConflictError(f"The forecast is {row.state}.", headers={"Retry-After": "1"})
+        repository.delete(session, row, now())
+    context.storage.discard_forecast(forecast_id)
 
 
 def load(context: RequestContext, row: ForecastRow, *, paths: bool = False) -> Forecast:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from app.core.database import ReadSession, WriteSession
 from app.core.errors import NotFoundError
-from app.jobs.states import JobState
+from app.jobs.states import TERMINAL, JobState
 from app.jobs.tables import AttemptRow, JobEventRow, JobRow, LeaderboardEntryRow, TrialRow
 
 
@@ -63,6 +63,14 @@ def overdue(session: ReadSession, at: datetime) -> Sequence[JobRow]:
     """Jobs that should have ended by now."""
     query = select(JobRow).where(JobRow.deadline <= at, JobRow.state.in_(("queued", "running")))
     return session.scalars(query).all()
+
+
+def unfinished_on(session: ReadSession, dataset_id: str) -> str | None:
+    """A job that has not ended and reads the dataset."""
+    query = select(JobRow.id).where(
+        JobRow.dataset_id == dataset_id, JobRow.state.not_in(sorted(TERMINAL))
+    )
+    return session.scalar(query.limit(1))
 
 
 def any_queued(session: ReadSession) -> bool:

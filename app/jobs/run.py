@@ -115,9 +115,9 @@ class Worker:
     def _task(self) -> tuple[TaskConfig, TableSource]:
         with self._database.read() as session:
             job = repository.get(session, self._job_id)
-            dataset = datasets.get(session, job.dataset_id)
-        path = self._settings.storage.dataset(dataset.id)
-        return TaskConfig.model_validate(job.config), TableSource(path, dataset.media_type)
+            table = datasets.version(session, job.dataset_id, job.dataset_version)
+        path = self._settings.storage.dataset(table.dataset_id, table.version)
+        return TaskConfig.model_validate(job.config), TableSource(path, table.media_type)
 
     @property
     def _directory(self) -> Path:
@@ -134,9 +134,13 @@ class Worker:
                 LeaderboardEntryRow(job_id=self._job_id, rank=rank, row=row)
                 for rank, row in enumerate(rows, start=1)
             )
+            job = repository.get(session, self._job_id)
+            name = job.model_name or job.dataset_id
             model = ModelRow(
                 id=ids.new("model"),
-                tenant_id=repository.get(session, self._job_id).tenant_id,
+                tenant_id=job.tenant_id,
+                name=name,
+                version=models.next_version(session, job.tenant_id, name),
                 job_id=self._job_id,
                 attempt=self._attempt,
                 created_at=now(),

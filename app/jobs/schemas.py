@@ -8,8 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.core.bodies import RequestBody
 from app.core.errors import Problem
 from app.core.instants import Instant
+from app.datasets.schemas import Version
 from app.jobs.results import Audit, LeaderboardEntry
 from app.jobs.states import EventKind, JobState
+from app.models.schemas import ModelName
 from app.webhooks.schemas import WebhookCreate
 from autopq.observer import Phase
 from autopq.task import TaskConfig
@@ -37,6 +39,12 @@ class JobCreate(RequestBody):
     )
 
     dataset_id: str = Field(max_length=64)
+    dataset_version: Version | None = Field(None, description="The newest by default.")
+    model_name: ModelName | None = Field(
+        None,
+        description="What the model is to be called; models of one name are versions of each "
+        "other. The dataset's id by default.",
+    )
     config: TaskConfig = Field(default_factory=TaskConfig)
     priority: int = Field(
         0, ge=-100, le=100, description="Your queued jobs start in this order, highest first."
@@ -57,6 +65,7 @@ class JobRerun(RequestBody):
     config: dict[str, Any] = Field(
         default_factory=dict, description="Settings of the task in place of the job's."
     )
+    dataset_version: Version | None = None
     priority: int | None = Field(None, ge=-100, le=100)
     deadline: Instant | None = None
     webhook: WebhookCreate | None = None
@@ -91,6 +100,8 @@ class Job(BaseModel):
 
     id: str
     dataset_id: str
+    dataset_version: int
+    model_name: str | None
     config: TaskConfig
     state: JobState
     phase: Phase | None = Field(description="What the running attempt is doing.")

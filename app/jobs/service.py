@@ -12,6 +12,7 @@ from app.core.database import ReadSession
 from app.core.errors import ConflictError, InvalidRequestError, invalid
 from app.core.handlers import findings_of
 from app.core.idempotency import Effect
+from app.datasets import repository as versions
 from app.datasets import service as datasets
 from app.jobs import repository, transitions
 from app.jobs.schemas import Job, JobCreate, JobRerun, Links
@@ -37,12 +38,15 @@ def create(
     if request.deadline is not None and request.deadline <= now():
         raise invalid("deadline", "it has passed already.", "Give a time to come, or none.")
     with context.read() as session:
-        source = datasets.source_of(context, session, request.dataset_id)
+        version = versions.version(session, request.dataset_id, request.dataset_version).version
+        source = datasets.source_of(context.storage, session, request.dataset_id, version)
     config = request.config.model_dump(mode="json")
     found = context.checks.run("audit", table=source.as_dict(), config=config)
     row = JobRow(
         id=ids.new("job"),
         dataset_id=request.dataset_id,
+        dataset_version=version,
+        model_name=request.model_name,
         config=config,
         audit=found["audit"],
         state="queued",
@@ -64,6 +68,7 @@ def create(
     url = None if request.webhook is None else str(request.webhook.url)
     with context.write() as session:
         quotas.check_queued_jobs(context, session)
+        versions.get(session, request.dataset_id)  # may have been deleted meanwhile
         transitions.submit(session, row)
         if request.webhook is not None:
             webhooks.keep(session, row.id, request.webhook)
@@ -84,6 +89,8 @@ def rerun(context: RequestContext, job_id: str, changes: JobRerun, once: Effect)
         raise InvalidRequestError(f"{first.field}: {first.detail}", findings=findings) from error
     request = JobCreate(
         dataset_id=job.dataset_id,
+        dataset_version=changes.dataset_version or job.dataset_version,
+        model_name=job.model_name,
         config=config,
         priority=job.priority if changes.priority is None else changes.priority,
         deadline=changes.deadline,

@@ -38,6 +38,8 @@ class JobRow(TenantOwned, Base):
 
     id: Mapped[str] = mapped_column(String(48), primary_key=True)
     dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"))
+    dataset_version: Mapped[int] = mapped_column(default=1)
+    model_name: Mapped[str | None] = mapped_column(String(64))
     config: Mapped[dict[str, Any]]
     audit: Mapped[dict[str, Any]]
     state: Mapped[str] = mapped_column(String(16))

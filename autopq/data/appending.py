@@ -32,7 +32,7 @@ def append_rows(table: pd.DataFrame, rows: pd.DataFrame) -> Appended:
     A row whose series and stamp the table has already replaces what it says there: its given
     values count, its empty ones and left-out columns change nothing. Every other row must be
     later than all stamps of its series. Columns may be called by their usual aliases
-    (`unique_id`, `ds`, `y`).
+    (`unique_id`, `ds`, `y`); where there is one series, rows need not name it.
 
     Raises InputError for columns the table does not have, values of another kind, stamps that
     cannot be placed and series that are not named.
@@ -47,6 +47,8 @@ def append_rows(table: pd.DataFrame, rows: pd.DataFrame) -> Appended:
             )
         )
     rows = _renamed(rows, table, timestamp, item_id)
+    if item_id and item_id not in rows.columns and table[item_id].nunique() == 1:
+        rows = rows.assign(**{item_id: table[item_id].dropna().iloc[0]})
     issues = _strange_columns(table, rows, [timestamp, *([item_id] if item_id else [])])
     if issues:
         raise InputError(issues)

@@ -6,7 +6,7 @@ from app.core.clock import now
 from app.core.database import Database
 from app.core.plain import plain
 from app.core.storage import Storage
-from app.datasets.tables import DatasetRow
+from app.datasets.tables import DatasetRow, DatasetVersionRow
 from app.energy.tables import EnergyLedgerRow
 from app.forecasts.tables import ForecastRow
 from app.jobs.tables import AttemptRow, JobRow, LeaderboardEntryRow, TrialRow
@@ -51,6 +51,18 @@ def furnish(database: Database, storage: Storage, tenant_id: str, name: str) -> 
             rows=1,
             inspection=plain(inspect(table).as_dict()),
         ),
+        DatasetVersionRow(
+            dataset_id=ids["dataset_id"],
+            version=1,
+            created_at=now(),
+            media_type="text/csv",
+            size_bytes=1,
+            sha256="0",
+            rows=1,
+            added=1,
+            replaced=0,
+            inspection=plain(inspect(table).as_dict()),
+        ),
         JobRow(
             **own,
             **counts,
@@ -88,6 +100,8 @@ def furnish(database: Database, storage: Storage, tenant_id: str, name: str) -> 
             **own,
             **of_job,
             id=ids["model_id"],
+            name="load",
+            version=1,
             created_at=now(),
             config=config,
             summary=LEADER,
@@ -118,6 +132,7 @@ def furnish(database: Database, storage: Storage, tenant_id: str, name: str) -> 
         for row in rows:
             session.add(row)
             session.flush()  # in this order, which foreign keys want
+    table.to_csv(storage.dataset(ids["dataset_id"], 1), index=False)
     stamps = np.array([["2024-01-01T00", "2024-01-01T01"]], dtype="datetime64[ns]")
     Forecast(
         target="load",

@@ -44,12 +44,14 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 OPERATIONS = {
-    "create_dataset", "list_datasets", "get_dataset",
+    "create_dataset", "list_datasets", "get_dataset", "delete_dataset",
+    "append_rows", "list_dataset_versions", "audit_dataset",
     "create_job", "list_jobs", "get_job", "cancel_job",
     "rerun_job", "follow_job", "list_deliveries", "renew_webhook_secret",
     "get_job_audit", "get_leaderboard", "list_trials", "get_job_energy",
-    "get_model", "create_forecast", "get_forecast_status", "get_forecast", "get_forecast_paths",
-    "list_forecasts", "get_forecast_aggregates",
+    "list_models", "get_model", "delete_model", "list_model_versions", "promote_model",
+    "download_model", "create_forecast", "get_forecast_status", "get_forecast",
+    "get_forecast_paths", "list_forecasts", "delete_forecast", "get_forecast_aggregates",
     "get_metrics", "get_usage", "get_energy",
     "create_key", "list_keys", "get_key", "revoke_key", "healthz", "readyz",
 }  # fmt: skip

@@ -14,7 +14,7 @@ from app.core import migrations
 from app.core.clock import now
 from app.core.database import Database
 from app.core.schema import open_database
-from app.datasets.tables import DatasetRow
+from app.datasets.tables import DatasetRow, DatasetVersionRow
 from app.energy.tables import EnergyLedgerRow
 from app.engine.lease import Lease
 from app.engine.predictions import PredictionKeeper
@@ -57,6 +57,21 @@ def database(settings: Settings) -> Iterator[Database]:
         )
     with opened.write() as session:
         session.add(
+            DatasetVersionRow(
+                dataset_id="ds",
+                version=1,
+                created_at=now(),
+                media_type="text/csv",
+                size_bytes=1,
+                sha256="0",
+                rows=1,
+                added=1,
+                replaced=0,
+                inspection={},
+            )
+        )
+    with opened.write() as session:
+        session.add(
             JobRow(
                 tenant_id="default",
                 id="job",
@@ -74,6 +89,8 @@ def database(settings: Settings) -> Iterator[Database]:
     with opened.write() as session:
         session.add(
             ModelRow(
+                name="load",
+                version=1,
                 tenant_id="default",
                 id="model",
                 job_id="job",

@@ -76,6 +76,7 @@ WITHOUT_ID: dict[tuple[str, str], tuple[Callable[[httpx.Response], None], Docume
     ("GET", "/v1/energy"): (own_electricity, {}),
     ("GET", "/v1/forecasts"): (own_items, {}),
     ("GET", "/v1/jobs"): (own_items, {}),
+    ("GET", "/v1/models"): (own_items, {}),
     ("GET", "/v1/keys"): (own_keys, {}),
     ("GET", "/v1/usage"): (own_usage, {}),
     ("GET", "/metrics"): (forbidden, {}),
@@ -102,7 +103,10 @@ def routes() -> list[tuple[str, str]]:
 
 ROUTES = routes()
 WITH_ID = [(method, path) for method, path in ROUTES if "{" in path]
-LAST_DELETED = sorted(WITH_ID, key=lambda route: (route[0] == "DELETE", route))
+# What deletes comes last, and of that the key these tests use.
+LAST_DELETED = sorted(
+    WITH_ID, key=lambda route: (route[0] == "DELETE", route[1].startswith("/v1/keys"), route)
+)
 
 
 class Houses:

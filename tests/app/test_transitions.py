@@ -295,6 +295,8 @@ class TestForecasts:
         with database.write() as session:
             session.add(
                 ModelRow(
+                    name="load",
+                    version=1,
                     tenant_id="default",
                     id="m",
                     job_id="a",

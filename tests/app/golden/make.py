@@ -41,12 +41,17 @@ def table() -> str:
 
 
 def fill(http: httpx.Client) -> None:
-    """A dataset, a job that succeeded with its model and forecast, and one that was cancelled."""
+    """A dataset of two versions, a job that succeeded with its model, alias and forecast, and one
+    that was cancelled."""
     upload = http.post("/v1/datasets", content=table(), headers={"Content-Type": "text/csv"})
     body = {"dataset_id": upload.raise_for_status().json()["id"], "config": CONFIG}
     jobs = [http.post("/v1/jobs", json=body).raise_for_status().json() for _ in range(2)]
     http.post(f"/v1/jobs/{jobs[1]['id']}/cancel").raise_for_status()
     done = _until(http, f"/v1/jobs/{jobs[0]['id']}", "succeeded")
+    row = {"columns": {"timestamp": ["2026-02-01T00:00:00"], "load": [100]}}
+    http.post(f"/v1/datasets/{done['dataset_id']}/rows", json=row).raise_for_status()
+    alias = {"alias": "production"}
+    http.post(f"/v1/models/{done['model_id']}/promote", json=alias).raise_for_status()
     request = {"paths": 2}
     asked = http.post(f"/v1/models/{done['model_id']}/forecasts", json=request).raise_for_status()
     _until(http, f"/v1/forecasts/{asked.json()['id']}/status", "succeeded")

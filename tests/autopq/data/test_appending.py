@@ -113,6 +113,11 @@ class TestColumns:
             append_rows(table, pd.DataFrame(given))
         assert [issue.field for issue in caught.value.issues] == [field]
 
+    def test_the_only_series_needs_no_name(self, table: pd.DataFrame) -> None:
+        new = rows(timestamp=["2026-01-01 04:00"], load=[4.0])
+        grown = append_rows(table[table["item_id"] == "a"], new).table
+        assert grown["item_id"].tolist() == ["a"] * 5
+
     @pytest.mark.parametrize("left_out", ["item_id", "timestamp"])
     def test_what_places_a_row_is_needed(self, table: pd.DataFrame, left_out: str) -> None:
         new = table.tail(1).drop(columns=left_out)
