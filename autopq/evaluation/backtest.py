@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from autopq.data.panel import Floats, Ints, Panel, Windows
+from autopq.data.panel import Floats, Ints, Panel, Times, Windows
 from autopq.errors import InputError, Issue
 from autopq.evaluation.calibration import calibration_error, pit_histogram, reliability
 from autopq.evaluation.grid import DENSE_LEVELS, PERCENT_LEVELS, interpolate, monotone
@@ -66,12 +66,13 @@ class SeriesReference:
 class Backtest:
     """Scores of a rolling-origin backtest, at every grain.
 
-    Column names are those of `scores.evaluate` and `path_scores`; all but coverages and `bias`
-    are losses. Values nobody could compute are NaN in tables and None in `as_dict`.
+    `origin` is when a window's forecast is issued, `start` its first step. Scores are named as in
+    `scores.evaluate` and `path_scores`; all but coverages and `bias` are losses. Values nobody
+    could compute are NaN in tables and None in `as_dict`.
     """
 
     scores: Mapping[str, float]  # over all known targets
-    windows: pd.DataFrame  # a row a window: item_id, origin (its first step), known_steps, scores
+    windows: pd.DataFrame  # a row a window: item_id, origin, start, known_steps, scores
     steps: pd.DataFrame  # a row a step ahead, from 1
     series: pd.DataFrame  # a row a series
     reliability: pd.DataFrame  # level, observed, pinball: a row a level
@@ -87,19 +88,20 @@ class Backtest:
 
 
 def rolling_windows(
-    panel: Panel, horizon: int, *, num_windows: int, step: int, first: Ints
+    panel: Panel, horizon: int, *, num_windows: int, step: int, first: Ints, lead: int = 0
 ) -> Windows:
-    """The last `num_windows` windows of each series, `step` rows apart, oldest first.
+    """The last `num_windows` windows of each series, `step` rows apart, oldest first, each issued
+    `lead` rows before its first step.
 
-    `first` [S] is the first row that may be forecast: rows before it made the model. A series
-    with room for fewer windows gets fewer; one without a known target in any gets none. Raises
-    InputError when no window is left at all.
+    `first` [S] is the first row that a forecast may be issued at: rows before it made the model.
+    A series with room for fewer windows gets fewer; one without a known target in any gets none.
+    Raises InputError when no window is left at all.
     """
     origins = []
     for length, earliest in zip(panel.lengths, first, strict=True):
-        found = int(length) - horizon - step * np.arange(num_windows - 1, -1, -1)
+        found = int(length) - horizon - lead - step * np.arange(num_windows - 1, -1, -1)
         origins.append(found[found >= max(1, int(earliest))])
-    windows = panel.windows(origins, horizon)
+    windows = panel.windows(origins, horizon, lead)
     windows = windows.take(np.flatnonzero(np.isfinite(windows.target()).any(axis=1)))
     if len(windows) == 0:
         raise InputError(
@@ -120,10 +122,13 @@ def backtest(
     num_windows: int,
     step: int,
     first: Ints,
+    lead: int = 0,
 ) -> Backtest:
     """Forecast and score the last `num_windows` windows of each series (see
     `rolling_windows`) with a model made from rows before `first` [S]."""
-    windows = rolling_windows(panel, horizon, num_windows=num_windows, step=step, first=first)
+    windows = rolling_windows(
+        panel, horizon, num_windows=num_windows, step=step, first=first, lead=lead
+    )
     return score_windows(
         windows, model.quantiles(windows), DENSE_LEVELS, SeriesReference.of(panel, first)
     )
@@ -154,7 +159,8 @@ def score_windows(
     table = pd.DataFrame(
         {
             "item_id": np.array(panel.item_ids, object)[windows.series],
-            "origin": _stamps(panel, windows.start),
+            "origin": _stamps(panel, windows.moment),
+            "start": _stamps(panel, panel.time[windows.start]),
             "known_steps": np.isfinite(y).sum(axis=1),
             **rows,
         }
@@ -231,8 +237,8 @@ def _relative(loss: Floats, size: Floats) -> Floats:
     return np.where(size > 0, 2 * loss / np.where(size > 0, size, 1.0), np.nan)
 
 
-def _stamps(panel: Panel, rows: Ints) -> pd.DatetimeIndex:
-    stamps = pd.DatetimeIndex(panel.time[rows])
+def _stamps(panel: Panel, time: Times) -> pd.DatetimeIndex:
+    stamps = pd.DatetimeIndex(time)
     if panel.timezone is None:
         return stamps
     return stamps.tz_localize("UTC").tz_convert(panel.timezone)

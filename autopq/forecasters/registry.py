@@ -25,10 +25,18 @@ _BUILT_IN = {
     "mlp": "autopq.forecasters.neural:MLPForecaster",
     "linear": "autopq.forecasters.linear:LinearForecaster",
     "svr": "autopq.forecasters.support_vectors:SupportVectors",
+    "ets": "autopq.forecasters.exponential_smoothing:ExponentialSmoothing",
+    "sarimax": "autopq.forecasters.arima:Sarimax",
+    "structural": "autopq.forecasters.structural:Structural",
 }
 
 # Forecasters that stand on a package outside the core, and the extra that brings it.
-_NEEDS = {"svr": ("sklearn", "statistical")}
+_NEEDS = {
+    "svr": ("sklearn", "statistical"),
+    "ets": ("statsmodels", "statistical"),
+    "sarimax": ("statsmodels", "statistical"),
+    "structural": ("statsmodels", "statistical"),
+}
 
 
 @cache

@@ -6,14 +6,14 @@ from itertools import product
 import lightgbm as lgb
 import numpy as np
 
-from benchmarks.peers.rows import FIRST_ORIGIN, History, Offset, Rows, rows
+from benchmarks.peers.rows import FIRST_ORIGIN, History, Layout, Offset, Rows, rows
 from benchmarks.peers.task import Answer, Floats, Ints, Task
 from benchmarks.series import HORIZON
 
 LEVELS = np.array([0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99])
 _SEARCHED = (0.1, 0.5, 0.9)
 _OFFSETS: tuple[Offset, ...] = ("none", "level")
-_LEAVES = (8, 16, 31)
+_LEAVES = (16, 8, 31)  # the layout is chosen with the first
 _STRIDE = 5  # origins of training; no divisor of a day, so that every hour takes part
 _ROUNDS, _PATIENCE = 800, 30
 _REFIT_ROUNDS = 1.15
@@ -42,22 +42,26 @@ def lightgbm_25h(task: Task, seed: int) -> Answer:
 
 
 def _forecast(task: Task, seed: int, history: History) -> Answer:
-    """Offset, leaves and rounds are chosen on validation; the trees that answer are grown on
+    """Layout, leaves and rounds are chosen on validation; the trees that answer are grown on
     training and validation rows."""
     train = np.arange(FIRST_ORIGIN[history], task.i_val - HORIZON + 1, _STRIDE)
     validation = np.arange(task.i_val, task.i_test - HORIZON + 1, _STRIDE)
-    fits = {}
-    for offset in _OFFSETS:
-        data = _datasets(task, train, validation, history, offset)
-        for leaves in _LEAVES:
-            losses = [_grow(data, level, leaves, seed)[1] for level in _SEARCHED]
-            fits[offset, leaves] = float(np.mean(losses))
-    offset, leaves = min(product(_OFFSETS, _LEAVES), key=fits.__getitem__)
-    data = _datasets(task, train, validation, history, offset)
+
+    def loss(data: tuple[lgb.Dataset, lgb.Dataset], leaves: int) -> float:
+        return float(np.mean([_grow(data, level, leaves, seed)[1] for level in _SEARCHED]))
+
+    losses = {}
+    for offset, yearly in product(_OFFSETS, (True, False)):
+        layout = Layout(history, offset, yearly)
+        losses[layout] = loss(_datasets(task, train, validation, layout), _LEAVES[0])
+    layout = min(losses, key=losses.__getitem__)
+    data = _datasets(task, train, validation, layout)
+    sizes = {leaves: loss(data, leaves) for leaves in _LEAVES}
+    leaves = min(sizes, key=sizes.__getitem__)
     rounds = [_grow(data, level, leaves, seed)[0].best_iteration for level in LEVELS]
-    both = rows(task, np.concatenate([train, validation]), history, offset)
-    whole = _dataset(both, task.targets(np.concatenate([train, validation])))
-    asked = rows(task, task.origins, history, offset)
+    both = np.concatenate([train, validation])
+    whole = _dataset(rows(task, both, layout), task.targets(both))
+    asked = rows(task, task.origins, layout)
     quantiles = np.empty((len(task.origins), HORIZON, len(LEVELS)))
     for k, (level, count) in enumerate(zip(LEVELS, rounds, strict=True)):
         trees = lgb.train(_params(level, leaves, seed), whole, max(1, round(count * _REFIT_ROUNDS)))
@@ -71,10 +75,10 @@ def _params(level: float, leaves: int, seed: int) -> dict[str, object]:
 
 
 def _datasets(
-    task: Task, train: Ints, validation: Ints, history: History, offset: Offset
+    task: Task, train: Ints, validation: Ints, layout: Layout
 ) -> tuple[lgb.Dataset, lgb.Dataset]:
-    fitted = _dataset(rows(task, train, history, offset), task.targets(train))
-    held = rows(task, validation, history, offset)
+    fitted = _dataset(rows(task, train, layout), task.targets(train))
+    held = rows(task, validation, layout)
     y = (task.targets(validation) - held.offset).ravel()
     return fitted, lgb.Dataset(held.x, y, reference=fitted, params=_BINS)
 

@@ -29,15 +29,26 @@ class Rows:
     offset: Floats
 
 
-def rows(task: Task, at: Ints, history: History, offset: Offset) -> Rows:
+@dataclass(frozen=True)
+class Layout:
+    """Which features: how far back they look, what levels are relative to, and whether the day
+    of the year is among them, which misleads where the training rows saw each day but once."""
+
+    history: History
+    offset: Offset
+    yearly: bool
+
+
+def rows(task: Task, at: Ints, layout: Layout) -> Rows:
     """Features of the windows from `at`, using the target before each origin alone."""
+    history, offset = layout.history, layout.offset
     columns = _long(task, at) if history == "long" else _day(task, at)
     level = columns[-1]
     shift = level if offset == "level" else np.zeros((len(at), 1))
     values = [column - shift for column in columns]
     if offset == "level":
         values.append(level)
-    values += _spread(task, at, history) + _known_ahead(task, at)
+    values += _spread(task, at, history) + _known_ahead(task, at, layout.yearly)
     shape = (len(at), HORIZON)
     x = np.stack([np.broadcast_to(value, shape) for value in values], axis=-1)
     return Rows(x.reshape(-1, len(values)).astype(np.float32), np.broadcast_to(shift, shape).copy())
@@ -71,13 +82,14 @@ def _spread(task: Task, at: Ints, history: History) -> list[Floats]:
     return [_window(task, at, span).std(axis=1, keepdims=True) for span in spans]
 
 
-def _known_ahead(task: Task, at: Ints) -> list[Floats]:
+def _known_ahead(task: Task, at: Ints, yearly: bool) -> list[Floats]:
     step = at[:, None] + np.arange(HORIZON)
     clock = task.clock
     day_of_year = 2 * np.pi * clock.dayofyear.to_numpy() / 365.25
     columns = [np.broadcast_to(np.arange(HORIZON), step.shape), clock.hour.to_numpy()[step]]
-    columns += [clock.dayofweek.to_numpy()[step], np.sin(day_of_year)[step]]
-    columns += [np.cos(day_of_year)[step]]
+    columns.append(clock.dayofweek.to_numpy()[step])
+    if yearly:
+        columns += [np.sin(day_of_year)[step], np.cos(day_of_year)[step]]
     for values in task.covariates.T:
         own = values[step]
         columns.append(own)

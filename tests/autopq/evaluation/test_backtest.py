@@ -73,6 +73,20 @@ def test_rows_that_made_the_model_are_never_forecast(walks):
     assert windows.origin.tolist() == [380, 387, 394, 294]
 
 
+def test_forecasts_issued_ahead_end_with_the_newest_row_all_the_same(walks):
+    windows = rolling_windows(
+        walks, HORIZON, num_windows=2, step=5, first=np.array([380, 290]), lead=3
+    )
+    assert windows.origin.tolist() == [386, 391, 291]
+    result = score_windows(
+        windows,
+        LastValue().quantiles(windows),
+        DENSE_LEVELS,
+        SeriesReference.of(walks, np.array([380, 290])),
+    )
+    assert (result.windows.start - result.windows.origin == pd.Timedelta("3h")).all()
+
+
 def test_no_room_for_a_window_says_what_to_do(walks):
     with pytest.raises(InputError, match=r"no backtest window of 6 steps.*hold out more"):
         rolling_windows(walks, HORIZON, num_windows=3, step=5, first=np.array([396, 299]))
@@ -138,7 +152,7 @@ def test_missing_targets_count_nowhere(walks):
         windows, quantiles, DENSE_LEVELS, SeriesReference.of(gappy, np.array([300, 200]))
     )
     assert result.windows.known_steps.tolist() == [6, 6, 2, 4, 6, 6, 6, 6]
-    assert np.isfinite(result.windows.drop(columns=["item_id", "origin"]).to_numpy()).all()
+    assert np.isfinite(result.windows.drop(columns=["item_id", "origin", "start"]).to_numpy()).all()
     known = evaluate(windows.target(), quantiles, DENSE_LEVELS)
     assert result.scores["crps"] == pytest.approx(known["crps"])
 

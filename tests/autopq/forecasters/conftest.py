@@ -23,6 +23,9 @@ SMALL: dict[str, dict[str, Any]] = {
     "mlp": {"steps": 80, "max_rows": 6_000, "hidden": 32},
     "linear": {"max_rows": 8_000},
     "svr": {"max_rows": 400},
+    "ets": {"max_rows": 300, "error": "add", "damped_trend": False},
+    "sarimax": {"max_rows": 300, "p": 1, "q": 0, "harmonics": 3},
+    "structural": {"max_rows": 400, "harmonics": 3, "long_harmonics": 1},
 }
 
 

@@ -47,7 +47,7 @@ def test_search_space_draws_known_parameters(name: str) -> None:
         registry.create(name, **drawn)
 
 
-@pytest.mark.parametrize(("name", "package"), [("svr", "sklearn")])
+@pytest.mark.parametrize(("name", "package"), [("svr", "sklearn"), ("sarimax", "statsmodels")])
 def test_a_forecaster_whose_package_is_missing_names_the_extra(
     name: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
