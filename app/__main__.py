@@ -46,23 +46,34 @@ def serve(settings: Settings) -> None:
 
 def _prepare_or_exit(settings: Settings) -> None:
     """Brings the database to the newest schema; ends the process rather than open it to all."""
-    from app.accounts.exposure import NeedsKeyError, check_exposure
+    from alembic.util import CommandError
+    from sqlalchemy.exc import SQLAlchemyError
 
-    database = ready_database(settings)
+    from app.accounts.exposure import NeedsKeyError, check_exposure
+    from app.core.file_systems import NetworkFileSystemError
+
     try:
-        check_exposure(settings, database)
-    except NeedsKeyError as error:
+        database = ready_database(settings)
+        try:
+            check_exposure(settings, database)
+        finally:
+            database.close()
+    except (NeedsKeyError, NetworkFileSystemError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(USAGE_CODE)
-    finally:
-        database.close()
+    except (OSError, SQLAlchemyError, CommandError) as error:
+        first = str(error).splitlines()[0]
+        sys.stderr.write(f"The service cannot start: {first}\n`autopq doctor` says more.\n")
+        sys.exit(USAGE_CODE)
 
 
 def ready_database(settings: Settings) -> "Database":
     """The database, made or brought to the newest schema."""
     from app.core import migrations
+    from app.core.file_systems import check_database_file
     from app.core.schema import open_database
 
+    check_database_file(settings.resolved_database_url)
     settings.storage.prepare()
     database = open_database(settings.resolved_database_url)
     migrations.upgrade(database.engine)

@@ -1,20 +1,27 @@
 """Settings of the service, read from `AUTOPQ_*` environment variables."""
 
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
 
 from app.core.logs import LogLevel
 from app.core.storage import Storage
 from autopq.data.limits import TableLimits
 
+PREFIX = "AUTOPQ_"
+# Variables that are no settings of the service: the client's, and a worker's parent.
+OTHER_VARIABLES = frozenset({"AUTOPQ_URL", "AUTOPQ_API_KEY", "AUTOPQ_PARENT_PID"})
+
 
 class Settings(BaseSettings):
     """Every setting has a default that suits one machine and one user."""
 
-    model_config = SettingsConfigDict(env_prefix="AUTOPQ_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     data_dir: Path = Field(Path("var"), description="Folder of the database and all files.")
     database_url: str | None = Field(
@@ -112,8 +119,32 @@ class Settings(BaseSettings):
     def resolved_database_url(self) -> str:
         return self.database_url or f"sqlite:///{self.storage.root / 'autopq.sqlite3'}"
 
+    def effective(self, given: Collection[str] = ()) -> list[dict[str, Any]]:
+        """Every setting with its value, fit to be shown, and where that is from: `option` for the
+        names in `given`, `environment` or `default`."""
+        return [
+            {
+                "name": name,
+                "variable": f"{PREFIX}{name.upper()}",
+                "value": _shown(name, value),
+                "source": "option"
+                if name in given
+                else ("environment" if name in self.model_fields_set else "default"),
+                "description": type(self).model_fields[name].description,
+            }
+            for name, value in self.model_dump(mode="json").items()
+        ]
+
     def as_environment(self) -> dict[str, str]:
         """These settings as environment variables, for worker processes."""
         values = self.model_dump(exclude_none=True)
         values["data_dir"] = self.storage.root
-        return {f"AUTOPQ_{name.upper()}": str(value) for name, value in values.items()}
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+
+def _shown(name: str, value: Any) -> Any:
+    """The value without the password that an address may hold."""
+    if name != "database_url" or value is None:
+        return value
+    url = make_url(value)
+    return url.set(query=dict.fromkeys(url.query, "***")).render_as_string(hide_password=True)

@@ -13,6 +13,7 @@ import typer
 from app.cli import keys, output
 from app.cli.calibration import calibrate_energy
 from app.cli.methods import SYNTAX, methods_by_stage
+from app.cli.operations import config, doctor
 from app.client import DEFAULT_URL, Client, NoModelError, ProblemError, UnreachableError
 from app.jobs.schemas import Job
 from autopq.training_plan import STAGES
@@ -28,6 +29,8 @@ app = typer.Typer(
 )
 
 app.add_typer(keys.app, name="keys")
+app.command()(config)
+app.command()(doctor)
 app.command()(calibrate_energy)
 
 EXIT_REFUSED, EXIT_USAGE, EXIT_NO_MODEL, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 4, 130

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 from rich.console import Console
@@ -16,6 +16,9 @@ from app.client import ProblemError
 from app.energy.schemas import Figures
 from app.jobs.results import LeaderboardEntry
 from app.jobs.schemas import Job
+
+if TYPE_CHECKING:
+    from app.doctor.checks import Diagnosis
 
 # Columns of a pipe are not those of a terminal: rows must not be folded there.
 _PIPE_WIDTH = 200
@@ -161,6 +164,25 @@ def keys_table(keys: list[dict[str, Any]]) -> Table:
             "revoked" if key["revoked_at"] else "",
         )
     return table
+
+
+def settings_table(settings: list[dict[str, Any]]) -> Table:
+    table = _table("setting", "value", "from", "~")
+    for setting in settings:
+        value = "-" if setting["value"] is None else str(setting["value"])
+        table.add_row(
+            setting["variable"], escape(value), setting["source"], escape(setting["description"])
+        )
+    return table
+
+
+def show_diagnosis(diagnosis: "Diagnosis") -> None:
+    """A line, and one more for what to do."""
+    style = {"ok": "green", "warning": "yellow", "problem": "bold red"}[diagnosis.level]
+    console = out()
+    console.print(f"[{style}]{diagnosis.level:8}[/] {diagnosis.check}: {escape(diagnosis.detail)}")
+    if diagnosis.mend:
+        console.print(f"         {diagnosis.mend}", markup=False)
 
 
 def leaderboard_table(rows: list[LeaderboardEntry]) -> Table:

@@ -12,6 +12,7 @@ class Storage:
     root: Path
 
     def prepare(self) -> None:
+        self.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # tables are nobody else's
         for folder in (
             self.incoming,
             self.datasets,
