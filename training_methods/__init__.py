@@ -20,15 +20,10 @@ from training_methods.base import (
 from training_methods.blocks import BlockSpec, blocks_of
 from training_methods.communicator import Communicator, LocalCommunicator
 from training_methods.losses import LOSSES, Loss, create_loss
+from training_methods.outcomes import EpochReport, FitReport, TrainingDiverged, TrainingStopped
 from training_methods.registry import METHODS, create_method
-from training_methods.trainer import (
-    EpochReport,
-    FitReport,
-    Trainer,
-    TrainerConfig,
-    TrainingDiverged,
-    TrainingStopped,
-)
+from training_methods.settings import TrainerConfig
+from training_methods.trainer import Trainer
 
 __all__ = [
     "LOSSES",

@@ -25,7 +25,7 @@ from torch.multiprocessing.spawn import (
 )
 
 from training_methods.communicator import Communicator, Group, Traffic
-from training_methods.trainer import TrainingStopped
+from training_methods.outcomes import TrainingStopped
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 5.0

@@ -12,8 +12,10 @@ from training_methods.base import Finding, MethodRefused, MethodReport, TensorDa
 from training_methods.communicator import Communicator
 from training_methods.distributed import run_ranks
 from training_methods.losses import Loss
+from training_methods.outcomes import FitReport, TrainingDiverged
 from training_methods.registry import create_method
-from training_methods.trainer import FitReport, Trainer, TrainerConfig, TrainingDiverged
+from training_methods.settings import TrainerConfig
+from training_methods.trainer import Trainer
 
 
 def fit_on_ranks(

@@ -21,7 +21,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrize
 
 from training_methods.communicator import Communicator
-from training_methods.trainer import TrainingDiverged
+from training_methods.outcomes import TrainingDiverged
 
 _ATTENTION_WEIGHTS = ("in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight")
 

@@ -5,19 +5,26 @@ python -m benchmarks.training f3 forward_gradient --seeds 3 --out benchmarks/out
 
 import argparse
 import importlib
+import multiprocessing
+import re
+import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from benchmarks.training.tables import write_tables
+from benchmarks.training.tables import Table, write_tables
 
-BENCHMARKS = ("f3", "transformer", "forward_gradient", "cost")
-ON_A_SERIES = ("oialr", "ab_training")
+# The long ones first: they run side by side.
+ON_A_SERIES = ("ab_training", "oialr")
+BENCHMARKS = ("forward_gradient", "transformer", "cost", "f3")
+SECONDS_LIMIT = 15 * 60
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
-    known = (*BENCHMARKS, *ON_A_SERIES)
+    known = (*ON_A_SERIES, *BENCHMARKS)
     parser.add_argument(
         "names",
         nargs="+",
@@ -26,22 +33,46 @@ def main() -> None:
         help=f"all, or some of: {', '.join(known)}",
     )
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--jobs", type=int, default=1, help="benchmarks that run at a time")
     parser.add_argument(
         "--data",
         type=Path,
         help=f"CSV of an hourly series with columns ts and y, for {' and '.join(ON_A_SERIES)}",
     )
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out/training"))
+    parser.add_argument("--report", type=Path, help="Markdown file of everything that was run")
     options = parser.parse_args()
-    torch.set_num_threads(options.threads)
-    names = known if "all" in options.names else options.names
+    names = list(known if "all" in options.names else dict.fromkeys(options.names))
     if options.data is None and set(names) & set(ON_A_SERIES):
         parser.error(f"{' and '.join(ON_A_SERIES)} need --data")
-    for name in names:
-        module = importlib.import_module(f"benchmarks.training.{name}")
-        data = (options.data,) if name in ON_A_SERIES else ()
-        print(write_tables(name, module.run(options.seeds, *data), options.out))
+    began = time.perf_counter()
+    parts, took = [], Table("How long it took", ("benchmark", "seconds"))
+    processes = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.jobs, mp_context=processes) as pool:
+        one = partial(_run, seeds=options.seeds, data=options.data, out=options.out)
+        for name, text, seconds in pool.map(one, names):
+            print(text, flush=True)
+            parts.append(text)
+            took.rows.append((name, round(seconds)))
+    seconds = time.perf_counter() - began
+    took.rows.append((f"together, {options.jobs} at a time", round(seconds)))
+    verdict = "held" if seconds < SECONDS_LIMIT else "NOT held"
+    took.notes.append(f"asked: less than {SECONDS_LIMIT} seconds with 3 seeds: {verdict}")
+    print(took.markdown())
+    if options.report is not None:
+        head = f"# What `python -m benchmarks.training {' '.join(options.names)}` found\n"
+        sections = [re.sub("(?m)^#", "##", part) for part in (took.markdown(), *parts)]
+        options.report.parent.mkdir(parents=True, exist_ok=True)
+        options.report.write_text("\n".join([head, *sections]), encoding="utf-8")
+
+
+def _run(name: str, seeds: int, data: Path | None, out: Path) -> tuple[str, str, float]:
+    """(name, its tables as Markdown, seconds), in a process of its own."""
+    torch.set_num_threads(1)
+    began = time.perf_counter()
+    module = importlib.import_module(f"benchmarks.training.{name}")
+    tables = module.run(seeds, *((data,) if name in ON_A_SERIES else ()))
+    return name, write_tables(name, tables, out), time.perf_counter() - began
 
 
 if __name__ == "__main__":

@@ -12,11 +12,13 @@ from sklearn.datasets import load_digits, make_friedman1
 from torch import nn
 
 from training_methods import (
+    Communicator,
     Loss,
     MethodReport,
     TensorData,
     Trainer,
     TrainerConfig,
+    TrainingMethod,
     create_method,
 )
 
@@ -29,13 +31,15 @@ class Split:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One training run: the score on test data, the last epoch's training loss, training
-    seconds, the method's own counts."""
+    """One training run: the score on test and on training data, the last epoch's training loss, CPU
+    seconds of training, the method's own counts, and the method as the run left it."""
 
     score: float
+    train_score: float
     train_loss: float
     seconds: float
     report: MethodReport
+    method: TrainingMethod
 
 
 def friedman1(seed: int, samples: int = 2000) -> Split:
@@ -79,6 +83,11 @@ def accuracy(model: nn.Module, data: TensorData) -> float:
         return float((model(*data.x).argmax(-1) == data.y).float().mean())
 
 
+def test_error(model: nn.Module, data: TensorData) -> float:
+    """Share of samples classified wrongly."""
+    return 1 - accuracy(model, data)
+
+
 def mean_squared_error(model: nn.Module, data: TensorData) -> float:
     assert data.y is not None
     with torch.no_grad():
@@ -93,14 +102,43 @@ def run_method(
     config: TrainerConfig,
     seed: int,
     method: str,
+    *,
+    validation: TensorData | None = None,
+    communicator: Communicator | None = None,
     **options: Any,
 ) -> Outcome:
-    """Train a fresh network for all epochs of `config` and score it on the test data."""
+    """Train a fresh network and score it: for all epochs of `config`, or with `validation` up to
+    the best one. Over several ranks every rank trains on its own share of `split.train`."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = network()
-    trainer = Trainer(config, generator=torch.Generator().manual_seed(seed))
-    start = time.perf_counter()
-    fit = trainer.fit(model, loss, train=split.train, method=create_method(method, **options))
-    seconds = time.perf_counter() - start
-    return Outcome(score(fit.model, split.test), fit.train_losses[-1], seconds, fit.method)
+    world, rank = (communicator.world_size, communicator.rank) if communicator else (1, 0)
+    trainer = Trainer(
+        config,
+        generator=torch.Generator().manual_seed(world * seed + rank),
+        communicator=communicator,
+    )
+    used = create_method(method, **options)
+    start = time.process_time()
+    fit = trainer.fit(
+        model, loss, train=every(split.train, world, rank), validation=validation, method=used
+    )
+    return Outcome(
+        score=score(fit.model, split.test),
+        train_score=score(fit.model, split.train),
+        train_loss=fit.train_losses[-1],
+        seconds=time.process_time() - start,
+        report=fit.method,
+        method=used,
+    )
+
+
+def every(data: TensorData, step: int, first: int) -> TensorData:
+    """Every `step`-th sample from the `first` on: one rank's share, or a thinned part."""
+    if step == 1:
+        return data
+    count = len(data) // step
+    return TensorData(
+        tuple(tensor[first::step][:count] for tensor in data.x),
+        None if data.y is None else data.y[first::step][:count],
+    )

@@ -1,19 +1,31 @@
-"""A day of load, hour by hour, from two days of its past: the networks' task here."""
+"""A day of load, hour by hour, from two days of its past: task, network and training of two
+benchmarks."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import nn
 
-from benchmarks.training.experiments import Split
-from training_methods import TensorData
+from benchmarks.training.experiments import Split, perceptron
+from training_methods import TensorData, TrainerConfig
 
 PAST, HORIZON = 48, 24
 EVERY_HOURS = 6
 TEST_SHARE = 0.2
 CALENDAR = 13
 INPUTS = PAST + CALENDAR
+HIDDEN, LAYERS = 256, 3
+SHAPE = "-".join(str(width) for width in (INPUTS, *[HIDDEN] * LAYERS, HORIZON))
+CONFIG = TrainerConfig(
+    max_epochs=60,
+    batch_size=128,
+    learning_rate=1e-3,
+    weight_decay=0.01,
+    optimizer="adamw",
+    schedule="cosine",
+)
 
 
 def load_forecast(csv: Path) -> Split:
@@ -35,11 +47,8 @@ def load_forecast(csv: Path) -> Split:
     return Split(_data(inputs[train], targets[train]), _data(inputs[test], targets[test]))
 
 
-def every(data: TensorData, step: int, first: int) -> TensorData:
-    """Every `step`-th sample from the `first` on: one rank's share, or a thinned part."""
-    assert data.y is not None
-    count = len(data) // step
-    return TensorData((data.x[0][first::step][:count],), data.y[first::step][:count])
+def network() -> nn.Module:
+    return perceptron(INPUTS, HIDDEN, LAYERS, HORIZON, nn.ReLU)
 
 
 def _calendar(times: pd.DatetimeIndex) -> np.ndarray:

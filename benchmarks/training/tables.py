@@ -3,9 +3,11 @@
 import csv
 import os
 import platform
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
 
 Cell = str | int | float
@@ -39,12 +41,31 @@ def write_tables(name: str, tables: list[Table], folder: Path) -> str:
     return text
 
 
+def mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
+
+
+def spread(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean, lowest and highest: the three columns of a score over seeds."""
+    return mean(values), min(values), max(values)
+
+
 def machine() -> str:
     return (
-        f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} thread(s) used, "
+        f"{os.cpu_count()} cores of {_processor()}, {torch.get_num_threads()} thread(s) used, "
         f"load average {os.getloadavg()[0]:.1f} at the end, torch {torch.__version__}, "
         f"Python {platform.python_version()}"
     )
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
 
 
 def _line(cells: object) -> str:
