@@ -4,7 +4,6 @@ python -m benchmarks.training f3 forward_gradient --seeds 3 --out benchmarks/out
 """
 
 import argparse
-import importlib
 import multiprocessing
 import re
 import time
@@ -12,25 +11,20 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import torch
+from benchmarks.training.section import BENCHMARKS, ON_A_SERIES, run_section
+from benchmarks.training.tables import Table
 
-from benchmarks.training.tables import Table, write_tables
-
-# The long ones first: they run side by side.
-ON_A_SERIES = ("ab_training", "oialr")
-BENCHMARKS = ("forward_gradient", "transformer", "cost", "f3")
 SECONDS_LIMIT = 15 * 60
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description=__doc__)
-    known = (*ON_A_SERIES, *BENCHMARKS)
     parser.add_argument(
         "names",
         nargs="+",
-        choices=[*known, "all"],
+        choices=[*BENCHMARKS, "all"],
         metavar="NAME",
-        help=f"all, or some of: {', '.join(known)}",
+        help=f"all, or some of: {', '.join(BENCHMARKS)}",
     )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1, help="benchmarks that run at a time")
@@ -42,14 +36,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("benchmarks/out/training"))
     parser.add_argument("--report", type=Path, help="Markdown file of everything that was run")
     options = parser.parse_args()
-    names = list(known if "all" in options.names else dict.fromkeys(options.names))
+    names = list(BENCHMARKS if "all" in options.names else dict.fromkeys(options.names))
     if options.data is None and set(names) & set(ON_A_SERIES):
         parser.error(f"{' and '.join(ON_A_SERIES)} need --data")
     began = time.perf_counter()
     parts, took = [], Table("How long it took", ("benchmark", "seconds"))
     processes = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.jobs, mp_context=processes) as pool:
-        one = partial(_run, seeds=options.seeds, data=options.data, out=options.out)
+    with ProcessPoolExecutor(options.jobs, mp_context=processes, max_tasks_per_child=1) as pool:
+        one = partial(run_section, seeds=options.seeds, data=options.data, out=options.out)
         for name, text, seconds in pool.map(one, names):
             print(text, flush=True)
             parts.append(text)
@@ -64,15 +58,6 @@ def main() -> None:
         sections = [re.sub("(?m)^#", "##", part) for part in (took.markdown(), *parts)]
         options.report.parent.mkdir(parents=True, exist_ok=True)
         options.report.write_text("\n".join([head, *sections]), encoding="utf-8")
-
-
-def _run(name: str, seeds: int, data: Path | None, out: Path) -> tuple[str, str, float]:
-    """(name, its tables as Markdown, seconds), in a process of its own."""
-    torch.set_num_threads(1)
-    began = time.perf_counter()
-    module = importlib.import_module(f"benchmarks.training.{name}")
-    tables = module.run(seeds, *((data,) if name in ON_A_SERIES else ()))
-    return name, write_tables(name, tables, out), time.perf_counter() - began
 
 
 if __name__ == "__main__":
