@@ -40,6 +40,32 @@ REFUSED: dict[Stage, dict[str, str]] = {
     "quantile": {"block_local": _CHAIN},
 }
 
+# What each method may be told beyond its name: the arguments of its class.
+_PHASES = frozenset({"warmup", "period", "full_steps", "rebound_steps", "group_size"})
+_WHOLE = frozenset({"cutoff", "keep_first", "keep_last", "full_rank"})
+OPTIONS: dict[MethodName, frozenset[str]] = {
+    "backprop": frozenset(),
+    "last_layer_only": frozenset(),
+    "block_local": frozenset(),
+    "f3": frozenset({"error", "signal", "feedback", "feedback_scale"}),
+    "forward_gradient": frozenset(
+        {
+            "tangents",
+            "perturbation",
+            "aggregation",
+            "scale",
+            "distribution",
+            "orthonormal",
+            "per_sample",
+            "exact_output",
+            "chunk_size",
+        }
+    ),
+    "oialr": _WHOLE | {"delay", "updates", "max_cut", "layer_step"},
+    "local_sgd": _PHASES,
+    "ab_training": _WHOLE | _PHASES | {"merge_mode", "least_break_even"},
+}
+
 # Methods about what ranks send each other: one rank is nothing to them.
 _NEEDS_RANKS = ("local_sgd", "ab_training")
 _LEAST_RANKS = 2
@@ -63,6 +89,17 @@ class TrainingMethodChoice(BaseModel):
         description="Processes on this machine that share the samples; when not given, 2 for "
         "ab_training and local_sgd and 1 for all others.",
     )
+
+    @model_validator(mode="after")
+    def _known_options(self) -> "TrainingMethodChoice":
+        known = OPTIONS[self.name]
+        unknown = sorted(self.options.keys() - known)
+        if unknown:
+            raise ValueError(
+                f"{self.name} has no option {', '.join(unknown)}; "
+                f"known: {', '.join(sorted(known)) or 'none'}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _enough_ranks(self) -> "TrainingMethodChoice":

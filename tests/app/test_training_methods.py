@@ -32,6 +32,11 @@ REFUSED: dict[str, tuple[Document, str, str]] = {
         "config.training_methods.forecaster.0",
         "at least 2 ranks",
     ),
+    "no such option": (
+        {"training_methods": {"forecaster": {"name": "f3", "options": {"warmth": 1}}}},
+        "config.training_methods.forecaster.0",
+        "no option warmth",
+    ),
     "no network": (
         {"forecasters": ["lightgbm"], "training_methods": {"forecaster": "f3"}},
         "training_methods.forecaster",
@@ -53,10 +58,10 @@ def test_what_cannot_train_is_refused_at_submission(
     assert words in finding["detail"] + finding["mend"]
 
 
-def test_options_that_do_not_exist_fail_the_job_with_their_name(
+def test_values_a_method_does_not_take_fail_the_job_with_their_name(
     service: Any, dataset_id: str
 ) -> None:
-    chosen = {"name": "f3", "options": {"warmth": 1}}
+    chosen = {"name": "f3", "options": {"feedback": "warm"}}
     wished = {"forecasters": ["mlp"], "training_methods": {"forecaster": chosen}}
     job = service.submit(dataset_id, **wished)
     ended = service.finish(job["id"])
@@ -64,7 +69,7 @@ def test_options_that_do_not_exist_fail_the_job_with_their_name(
     assert ended["attempt"] == 1
     [finding] = ended["error"]["errors"]
     assert finding["field"] == "training_methods.forecaster.0"
-    assert "warmth" in finding["detail"]
+    assert "feedback" in finding["detail"]
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """What a task may ask of training methods, and that it agrees with what the methods say."""
 
+import inspect
 import json
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from autopq.forecasters.networks.mlp import MLP
 from autopq.presets import effort
 from autopq.quantiles import registry as quantile_models
 from autopq.quantiles.flow import ConditionalFlow, FlowSettings
-from autopq.training_plan import NETWORKS, REFUSED, STAGES, MethodName
+from autopq.training_plan import NETWORKS, OPTIONS, REFUSED, STAGES, MethodName
 from training_methods import (
     METHODS,
     LocalCommunicator,
@@ -80,6 +81,8 @@ def test_methods_about_ranks_start_with_two() -> None:
         ({"forecaster": ["f3", "f3"]}, "listed twice"),
         ({"forecaster": []}, "at least one"),
         ({"decoder": "f3"}, "decoder"),
+        ({"forecaster": {"name": "f3", "options": {"warmth": 1}}}, "no option warmth.*feedback"),
+        ({"cinn": {"name": "backprop", "options": {"k": 1}}}, "no option k; known: none"),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_reason(methods: Any, reason: str) -> None:
@@ -89,6 +92,11 @@ def test_what_cannot_be_is_refused_with_a_reason(methods: Any, reason: str) -> N
 
 def test_the_known_names_are_those_of_the_methods() -> None:
     assert set(get_args(MethodName)) == set(METHODS)
+
+
+def test_the_known_options_are_those_of_the_methods() -> None:
+    known = {name: set(inspect.signature(method).parameters) for name, method in METHODS.items()}
+    assert known == OPTIONS
 
 
 def test_the_known_networks_are_those_of_the_components() -> None:
@@ -155,9 +163,9 @@ def test_methods_without_a_network_to_train_are_refused() -> None:
         effort(config)
 
 
-def test_unknown_options_are_named_before_anything_is_fitted() -> None:
-    config = task(forecaster=["backprop", {"name": "f3", "options": {"warmth": 3}}])
-    with pytest.raises(InputError, match=r"training_methods\.forecaster\.1.*warmth.*feedback"):
+def test_values_no_method_takes_are_named_before_anything_is_fitted() -> None:
+    config = task(forecaster=["backprop", {"name": "f3", "options": {"feedback": "warm"}}])
+    with pytest.raises(InputError, match=r"training_methods\.forecaster\.1.*feedback.*trinomial"):
         AutoPQ(config)
 
 
