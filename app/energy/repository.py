@@ -1,16 +1,25 @@
-"""Sums over the ledger."""
+"""Sums over the ledger and over the book of machines."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Literal, get_args
 
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, select
+from sqlalchemy.orm import aliased
 
 from app.core.database import ReadSession
+from app.datasets.tables import DatasetVersionRow
 from app.energy.tables import EnergyLedgerRow as Ledger
+from app.energy.tables import HostEnergyRow as HostEnergy
 from app.energy.tables import HostEnergyShareRow as HostShare
+from app.forecasts.tables import ForecastRow
+from app.jobs.tables import JobRow
+from app.models.tables import ModelRow
 from autopq.energy.host_meter import PARTS, Parts
 
-GroupBy = Literal["day", "forecaster", "training_method"]
+GroupBy = Literal["day", "dataset", "forecaster", "training_method", "preset", "job"]
+GROUPINGS: tuple[GroupBy, ...] = get_args(GroupBy)
 
 PROVENANCE = (
     "cpu_method",
@@ -27,26 +36,88 @@ PROVENANCE = (
     "carbon_source",
 )
 
+# A row is a job's own, or one of a forecast of the job's model.
+_OfForecast = aliased(JobRow)
+_JOB_ID = func.coalesce(JobRow.id, _OfForecast.id)
+_DATASET = func.coalesce(JobRow.dataset_id, _OfForecast.dataset_id)
+_PRESET = func.coalesce(
+    JobRow.config["preset"].as_string(), _OfForecast.config["preset"].as_string()
+)
+_KEYS: dict[str, ColumnElement[Any]] = {
+    "dataset": _DATASET,
+    "preset": _PRESET,
+    "job": _JOB_ID,
+    **{name: getattr(Ledger, name) for name in ("day", "forecaster", "training_method")},
+}
 
-def _sums(*keys: str) -> Select[Any]:
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows of the ledger count; None leaves all."""
+
+    since: date | None = None  # the first day, UTC
+    until: date | None = None  # the last day
+    dataset: str | None = None
+    forecaster: str | None = None
+    training_method: str | None = None
+    preset: str | None = None
+    job: str | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        found = [
+            _KEYS[name] == getattr(self, name)
+            for name in ("dataset", "forecaster", "training_method", "preset", "job")
+            if getattr(self, name) is not None
+        ]
+        if self.since is not None:
+            found.append(Ledger.day >= self.since.isoformat())
+        if self.until is not None:
+            found.append(Ledger.day <= self.until.isoformat())
+        return found
+
+
+def _sums(**keys: ColumnElement[Any]) -> Select[Any]:
     """Sums by the keys and by provenance, so that differently obtained figures stay apart."""
-    groups = [getattr(Ledger, name) for name in (*keys, *PROVENANCE)]
+    groups = [column.label(name) for name, column in keys.items()]
+    sources = [getattr(Ledger, name) for name in PROVENANCE]
     sums = [func.sum(getattr(Ledger, name)).label(name) for name in (*PARTS, "seconds")]
-    return select(*groups, *sums, func.min(Ledger.id).label("first")).group_by(*groups)
+    return select(*groups, *sources, *sums, func.min(Ledger.id).label("first")).group_by(
+        *keys.values(), *sources
+    )
 
 
 def of_job(session: ReadSession, job_id: str) -> Sequence[Row[Any]]:
     """Sums of a job by attempt, phase and trial, in the order they began."""
-    keys = ("attempt", "phase", "trial", "forecaster", "quantile_model", "training_method")
-    return session.execute(_sums(*keys).where(Ledger.job_id == job_id).order_by("first")).all()
+    names = ("attempt", "phase", "trial", "forecaster", "quantile_model", "training_method")
+    query = _sums(**{name: getattr(Ledger, name) for name in names})
+    return session.execute(query.where(Ledger.job_id == job_id).order_by("first")).all()
 
 
 def of_forecast(session: ReadSession, forecast_id: str) -> Sequence[Row[Any]]:
     return session.execute(_sums().where(Ledger.forecast_id == forecast_id)).all()
 
 
-def overall(session: ReadSession, group_by: GroupBy) -> Sequence[Row[Any]]:
-    return session.execute(_sums(group_by).order_by(group_by)).all()
+def overall(session: ReadSession, group_by: GroupBy, which: Filter) -> Sequence[Row[Any]]:
+    """Sums by `key`, in its order."""
+    key = _KEYS[group_by]
+    query = (
+        _sums(key=key)
+        .select_from(Ledger)
+        .outerjoin(JobRow, JobRow.id == Ledger.job_id)
+        .outerjoin(ForecastRow, ForecastRow.id == Ledger.forecast_id)
+        .outerjoin(ModelRow, ModelRow.id == ForecastRow.model_id)
+        .outerjoin(_OfForecast, _OfForecast.id == ModelRow.job_id)
+        .where(*which.conditions())
+        .order_by(key)
+    )
+    return session.execute(query).all()
+
+
+def total_mj(session: ReadSession, which: Filter) -> int:
+    """Of the rows on some days, without regard to what they were for."""
+    sums = sum((getattr(Ledger, name) for name in PARTS[1:]), getattr(Ledger, PARTS[0]))
+    query = select(func.coalesce(func.sum(sums), 0)).where(*which.conditions())
+    return int(session.execute(query).scalar_one())
 
 
 def share_of(session: ReadSession, job_id: str, attempt: int) -> Parts:
@@ -67,3 +138,65 @@ def _parts(
         select(*sums).where(table.job_id == job_id, table.attempt == attempt)
     ).one()
     return Parts(*(int(value) for value in found))
+
+
+def by_machine(session: ReadSession) -> Sequence[Row[Any]]:
+    """Sums of the book by day, host and kind of share, the newest day first."""
+    day = func.date(HostEnergy.started_at)
+    total = sum((getattr(HostShare, name) for name in PARTS[1:]), getattr(HostShare, PARTS[0]))
+    query = (
+        select(day.label("day"), HostEnergy.host, HostShare.kind, func.sum(total).label("total_mj"))
+        .join(HostShare, HostShare.host_energy_id == HostEnergy.id)
+        .group_by(day, HostEnergy.host, HostShare.kind)
+        .order_by(day.desc(), HostEnergy.host)
+    )
+    return session.execute(query).all()
+
+
+def machine_seconds(session: ReadSession) -> dict[tuple[str, str], float]:
+    """How long each machine was metered, by day and host."""
+    day = func.date(HostEnergy.started_at)
+    query = select(day, HostEnergy.host, func.sum(HostEnergy.seconds)).group_by(
+        day, HostEnergy.host
+    )
+    return {(str(day), host): float(seconds) for day, host, seconds in session.execute(query)}
+
+
+def newest_host(session: ReadSession) -> str | None:
+    """The machine that was metered last."""
+    return session.scalar(select(HostEnergy.host).order_by(HostEnergy.id.desc()).limit(1))
+
+
+def succeeded_on(session: ReadSession, host: str, *, limit: int) -> Sequence[Row[Any]]:
+    """Newest jobs that succeeded on a machine: their config, and the rows of their table."""
+    there = (
+        select(HostShare.job_id)
+        .join(HostEnergy, HostEnergy.id == HostShare.host_energy_id)
+        .where(HostEnergy.host == host, HostShare.job_id.is_not(None))
+    )
+    query = (
+        select(JobRow.id, JobRow.attempt, JobRow.config, DatasetVersionRow.rows)
+        .join(
+            DatasetVersionRow,
+            and_(
+                DatasetVersionRow.dataset_id == JobRow.dataset_id,
+                DatasetVersionRow.version == JobRow.dataset_version,
+            ),
+        )
+        .where(JobRow.state == "succeeded", JobRow.id.in_(there))
+        .order_by(JobRow.id.desc())
+        .limit(limit)
+    )
+    return session.execute(query).all()
+
+
+def of_trials(session: ReadSession, job_ids: Sequence[str]) -> Sequence[Row[Any]]:
+    """Energy and time of jobs by attempt, phase and trial."""
+    keys = (Ledger.job_id, Ledger.attempt, Ledger.phase, Ledger.trial)
+    total = sum((getattr(Ledger, name) for name in PARTS[1:]), getattr(Ledger, PARTS[0]))
+    query = (
+        select(*keys, func.sum(total).label("total_mj"), func.sum(Ledger.seconds).label("seconds"))
+        .where(Ledger.job_id.in_(job_ids))
+        .group_by(*keys)
+    )
+    return session.execute(query).all()

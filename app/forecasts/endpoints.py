@@ -153,7 +153,7 @@ def get_forecast(
     with context.read() as session:
         row = service.finished(context, session, forecast_id)
         config = TaskConfig.model_validate(models.made_it(session, row.model_id).config)
-        figures = energy.of_forecast(session, row.id)
+        figures = energy.of_forecast(session, row.id, energy.Price.of(context.settings))
     levels = chosen_levels(quantile_levels, config.quantile_levels)
 
     def table() -> tuple[pd.DataFrame, dict[str, Any]]:

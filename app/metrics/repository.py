@@ -29,7 +29,7 @@ def oldest_queued(session: ReadSession, table: type[JobRow] | type[ForecastRow])
 def energy_after(session: ReadSession, last_id: int) -> tuple[int, dict[bool, int]]:
     """The newest ledger row's id, and the millijoules of the rows after `last_id`, by whether they
     were measured. Sums over the whole ledger would take longer the older it grows."""
-    energy = func.sum(Ledger.cpu_mj + Ledger.gpu_mj + Ledger.ram_mj)
+    energy = func.sum(Ledger.cpu_mj + Ledger.idle_mj + Ledger.gpu_mj + Ledger.ram_mj)
     query = (
         select(Ledger.measured, energy, func.max(Ledger.id))
         .where(Ledger.id > last_id)

@@ -52,7 +52,8 @@ OPERATIONS = {
     "list_models", "get_model", "delete_model", "list_model_versions", "promote_model",
     "download_model", "create_forecast", "get_forecast_status", "get_forecast",
     "get_forecast_paths", "list_forecasts", "delete_forecast", "get_forecast_aggregates",
-    "get_metrics", "get_usage", "get_energy",
+    "get_metrics", "get_usage", "get_energy", "get_energy_report", "get_machines_energy",
+    "get_job_energy_worth", "get_job_energy_report", "estimate_job",
     "create_key", "list_keys", "get_key", "revoke_key", "healthz", "readyz",
 }  # fmt: skip
 

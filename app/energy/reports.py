@@ -1,0 +1,178 @@
+"""Reports of electricity as pages that bring everything along: to print, or to send on."""
+
+from calendar import monthrange
+from datetime import date
+from functools import cache
+from math import floor, log10
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from app.core.clock import now
+from app.core.database import ReadSession
+from app.energy import service, worth
+from app.energy.repository import Filter
+from app.energy.schemas import Figures
+from app.energy.service import Price
+from app.jobs import repository as jobs
+
+_GROUPS = (
+    ("day", "Day"),
+    ("dataset", "Dataset"),
+    ("forecaster", "Point forecaster"),
+    ("training_method", "Training method"),
+    ("preset", "Preset"),
+)
+_ENERGY_UNITS = (("kWh", 1e-3), ("Wh", 1.0), ("mWh", 1e3))
+_MASS_UNITS = (("kg", 1.0), ("g", 1e3), ("mg", 1e6))
+_MOST_TRIALS = 6
+_MOST_ROWS = 12  # of a table; the rest is one row, so that a report stays one page
+
+
+def of_job(
+    session: ReadSession, job_id: str, price: Price, *, within: float, value: float | None
+) -> str:
+    """Raises NotFoundError."""
+    job = jobs.get(session, job_id)
+    energy = service.of_job(session, job_id, price)
+    rows = [entry.row for entry in jobs.leaderboard(session, job_id)]
+    found = worth.of_leaderboard(rows, price, within=within, value=value)
+    tables = [
+        _table("Phase", [(part.phase, part) for part in energy.by_phase]),
+        _table(
+            "Training method",
+            [(part.training_method, part) for part in energy.by_training_method],
+        ),
+        _table(
+            "Trials that took most",
+            sorted(
+                ((_trial(part.phase, part.trial), part) for part in energy.by_trial if part.trial),
+                key=lambda pair: -pair[1].total_wh,
+            ),
+            _MOST_TRIALS,
+        ),
+        _table("Attempt", [(str(part.attempt), part) for part in energy.by_attempt]),
+    ]
+    return _page(
+        title="Electricity of a forecasting job",
+        about=[
+            ("Job", job.id),
+            ("Dataset", job.dataset_id),
+            ("Preset", job.config.get("preset", "")),
+            ("State", job.state),
+            ("Asked for", f"{job.created_at:%Y-%m-%d %H:%M} UTC"),
+        ],
+        total=energy.total,
+        tables=[table for table in tables if len(table["rows"]) > 1 or table["title"] == "Phase"],
+        worth=found if found.candidates else None,
+    )
+
+
+def of_month(session: ReadSession, month: str, price: Price) -> str:
+    """Of all jobs and forecasts of a month such as `2026-11`."""
+    first = date.fromisoformat(f"{month}-01")
+    last = first.replace(day=monthrange(first.year, first.month)[1])
+    which = Filter(since=first, until=last)
+    found = [
+        (title, service.summary(session, name, price, which))  # type: ignore[arg-type]
+        for name, title in _GROUPS
+    ]
+    return _page(
+        title=f"Electricity in {first:%B %Y}",
+        about=[("From", first.isoformat()), ("To", last.isoformat())],
+        total=found[0][1].total,
+        tables=[
+            _table(title, [(group.key, group) for group in summary.groups])
+            for title, summary in found
+        ],
+        worth=None,
+    )
+
+
+def _trial(phase: str, trial: str | None) -> str:
+    return f"{phase}: {trial}"
+
+
+def _table(
+    title: str, parts: list[tuple[str | None, Any]], most_rows: int = _MOST_ROWS
+) -> dict[str, Any]:
+    """Rows in one unit, so that they can be compared down the column."""
+    rows = [(name or "other work", _row(figures)) for name, figures in parts[:most_rows]]
+    if len(parts) > most_rows:
+        rest = [_row(figures) for _, figures in parts[most_rows:]]
+        summed = {name: sum(row[name] for row in rest) for name in rest[0]}
+        rows.append((f"{len(rest)} more", summed))
+    most = max((row["total"] for _, row in rows), default=0.0)
+    unit, scale = _unit(most, _ENERGY_UNITS)
+    mass_unit, mass_scale = _unit(max((r["kg_co2e"] for _, r in rows), default=0.0), _MASS_UNITS)
+    return {
+        "title": title,
+        "rows": rows,
+        "most": most,
+        "unit": unit,
+        "scale": scale,
+        "mass_unit": mass_unit,
+        "mass_scale": mass_scale,
+    }
+
+
+def _row(figures: Figures) -> dict[str, float]:
+    return {
+        "cpu": figures.cpu_wh,
+        "idle": figures.idle_wh,
+        "gpu": figures.gpu_wh,
+        "ram": figures.ram_wh,
+        "total": figures.total_wh,
+        "kg_co2e": figures.kg_co2e,
+        "cost": figures.cost,
+    }
+
+
+def _page(**content: Any) -> str:
+    return _environment().get_template("report.html").render(made_at=now(), **content)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["wh"] = _watt_hours
+    environment.filters["grams"] = _grams
+    environment.filters["short"] = _short
+    environment.filters["money"] = _money
+    return environment
+
+
+def _unit(largest: float, units: tuple[tuple[str, float], ...]) -> tuple[str, float]:
+    """The largest unit in which a figure is 1 or more, and what to multiply figures by."""
+    return next((pair for pair in units if abs(largest) * pair[1] >= 1), units[-1])
+
+
+def _watt_hours(value: float) -> str:
+    unit, scale = _unit(value, _ENERGY_UNITS)
+    return f"{_short(value * scale)} {unit}"
+
+
+def _grams(kilograms: float) -> str:
+    unit, scale = _unit(kilograms, _MASS_UNITS)
+    return f"{_short(kilograms * scale)} {unit}"
+
+
+def _money(value: float) -> str:
+    return "< 0.01" if 0 < value < 0.01 else f"{value:,.2f}"
+
+
+def _short(value: float) -> str:
+    """Three digits that count, without an exponent."""
+    if value == 0:
+        return "0"
+    decimals = 2 - floor(log10(abs(value)))
+    if decimals <= 0:
+        return f"{value:,.0f}"
+    return f"{value:.{decimals}f}".rstrip("0").rstrip(".")

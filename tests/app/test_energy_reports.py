@@ -1,0 +1,129 @@
+"""Groups, filters, CSV and pages of the electricity of jobs and forecasts."""
+
+import csv
+import io
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+Document = dict[str, Any]
+
+pytestmark = pytest.mark.slow
+
+GROUPINGS = ["day", "dataset", "forecaster", "training_method", "preset", "job"]
+
+
+class TestSummary:
+    @pytest.mark.parametrize("group_by", GROUPINGS)
+    def test_groups_are_the_total(self, service: Any, forecast: Document, group_by: str) -> None:
+        found = service.http.get("/v1/energy", params={"group_by": group_by}).json()
+        for part in ("cpu_wh", "idle_wh", "gpu_wh", "ram_wh", "total_wh", "kg_co2e", "cost"):
+            parts = sum(group[part] for group in found["groups"])
+            assert parts == pytest.approx(found["total"][part], rel=1e-9), part
+        assert found["total"]["total_wh"] > 0
+        assert found["total"]["low_wh"] < found["total"]["total_wh"] < found["total"]["high_wh"]
+
+    def test_a_forecast_counts_with_the_dataset_of_its_model(
+        self, service: Any, forecast: Document, finished_job: Document
+    ) -> None:
+        def of(**query: str) -> float:
+            found = service.http.get("/v1/energy", params=query).json()
+            return float(found["total"]["total_wh"])
+
+        alone = service.http.get(finished_job["links"]["energy"]).json()["total"]["total_wh"]
+        assert of(job=finished_job["id"]) > alone
+        assert of(dataset=finished_job["dataset_id"]) >= of(job=finished_job["id"])
+        assert of(dataset="ds_none") == 0
+        assert of(preset="default") + of(preset="fast") == pytest.approx(of(), rel=1e-9)
+        today = datetime.now(UTC).date().isoformat()
+        assert of(until="2020-01-01") == 0
+        assert of(since="2020-01-01", until=today) <= of()
+
+    def test_csv_says_the_same(self, service: Any, forecast: Document) -> None:
+        query = {"group_by": "preset"}
+        found = service.http.get("/v1/energy", params=query).json()
+        answer = service.http.get("/v1/energy", params=query | {"format": "csv"})
+        assert answer.headers["content-type"].startswith("text/csv")
+        lines = list(csv.DictReader(io.StringIO(answer.text)))
+        assert [line["preset"] for line in lines] == [group["key"] for group in found["groups"]]
+        assert float(lines[0]["total_wh"]) == found["groups"][0]["total_wh"]
+        assert lines[0]["currency"] == "EUR"
+
+    @pytest.mark.parametrize(
+        "query", [{"since": "yesterday"}, {"group_by": "colour"}, {"format": "pdf"}]
+    )
+    def test_unusable_queries_are_refused(self, service: Any, query: dict[str, str]) -> None:
+        answer = service.http.get("/v1/energy", params=query)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == next(iter(query))
+
+
+def test_a_machine_is_split_into_jobs_forecasts_service_and_rest(
+    make_service: Any, table: Any
+) -> None:
+    service = make_service()
+    service.finish(service.submit(service.upload(table))["id"])
+    service.until(
+        lambda: service.http.get("/v1/energy/machines").json()["days"], "the end of an attempt"
+    )
+    for day in service.http.get("/v1/energy/machines").json()["days"]:
+        kinds = ("attempts_wh", "forecasts_wh", "service_wh", "rest_wh")
+        assert sum(day[kind] for kind in kinds) == pytest.approx(day["total_wh"], rel=1e-9)
+        assert day["attempts_wh"] > 0
+        assert day["service_wh"] > 0
+        assert day["rest_wh"] > 0
+        assert day["seconds"] > 0
+
+
+def test_a_job_tells_what_its_accuracy_cost(service: Any, finished_job: Document) -> None:
+    url = f"{finished_job['links']['energy']}/worth"
+    found = service.http.get(url, params={"within": 10, "value": 0.01}).json()
+    assert found["part"] == "test"
+    assert [c for c in found["candidates"] if c["on_front"]]
+    assert found["front"] == sorted(found["front"], key=lambda c: c["energy_wh"])
+    scores = [c["score"] for c in found["front"]]
+    assert scores == sorted(scores, reverse=True)
+    assert len(found["steps"]) == len(found["front"]) - 1
+    assert found["cheapest_within"]["energy_wh"] == min(
+        c["energy_wh"] for c in found["candidates"] if c["score"] <= 11 * min(scores)
+    )
+    assert service.http.get(url, params={"within": -1}).status_code == 422
+
+
+PAGES = ["{energy}/report", "{energy}/report?value=0.01", "/v1/energy/report"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_loads_nothing_and_names_its_sources(
+    service: Any, finished_job: Document, page: str
+) -> None:
+    answer = service.http.get(page.format(**finished_job["links"]))
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    html = answer.text
+    assert not re.search(r"(src|href)=|@import|url\(|<script", html)
+    assert "CO₂e" in html
+    assert "EUR" in html
+    assert "g CO₂e/kWh" in html
+    assert "estimated in part" in html
+    if "jobs" in page:
+        assert finished_job["id"] in html
+
+
+def test_a_month_without_work_has_an_empty_page(service: Any) -> None:
+    answer = service.http.get("/v1/energy/report", params={"month": "2020-02"})
+    assert answer.status_code == 200
+    assert "February 2020" in answer.text
+    assert "Nothing was metered" in answer.text
+    assert service.http.get("/v1/energy/report", params={"month": "2020-13"}).status_code == 422
+
+
+def test_pages_show_names_as_text(service: Any, dataset_id: str) -> None:
+    answer = service.http.get("/v1/jobs/<script>/energy/report")
+    assert answer.status_code == 404
+    assert "<script>" not in answer.text or answer.headers["content-type"].startswith(
+        "application/problem+json"
+    )
