@@ -160,7 +160,7 @@ def main() -> None:
         board = show_leaderboard(client.leaderboard(job.id))
         board.to_csv(options.out / "leaderboard.csv", index=False)
 
-        forecast = client.forecast(str(job.model_id), quantile_levels=LEVELS)
+        forecast = client.predict(str(job.model_id), quantile_levels=LEVELS)
         forecast.to_csv(options.out / "forecast.csv", index=False)
         console.print("First hours of the forecast (kW):")
         console.print(forecast.head(6).to_string(index=False, float_format=lambda v: f"{v:.0f}"))

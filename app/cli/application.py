@@ -2,19 +2,19 @@
 3 the job failed or was cancelled, 4 the service cannot be reached, 130 interrupted."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.cli import keys, output
+from app.cli import datasets, forecasts, jobs, keys, models, output
 from app.cli.calibration import calibrate_energy
+from app.cli.connection import EXIT_INTERRUPTED, AsJson, Url, connected
 from app.cli.methods import SYNTAX, methods_by_stage
 from app.cli.operations import config, doctor
-from app.client import DEFAULT_URL, Client, NoModelError, ProblemError, UnreachableError
+from app.client import DEFAULT_URL, Client, NoModelError
+from app.client.progress import progress_of_job
 from app.jobs.schemas import Job
 from autopq.training_plan import STAGES
 
@@ -28,15 +28,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-app.add_typer(keys.app, name="keys")
+for resource in (datasets, jobs, models, forecasts, keys):
+    app.add_typer(resource.app, name=resource.__name__.rpartition(".")[2])
 app.command()(config)
 app.command()(doctor)
 app.command()(calibrate_energy)
 
-EXIT_REFUSED, EXIT_USAGE, EXIT_NO_MODEL, EXIT_UNREACHABLE, EXIT_INTERRUPTED = 1, 2, 3, 4, 130
-
-Url = Annotated[str, typer.Option(envvar="AUTOPQ_URL", help="Address of the service.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job.")]
 
 
@@ -54,26 +51,6 @@ class Grouping(StrEnum):
 def main() -> None:
     """Entry point of the console script."""
     app()
-
-
-@contextmanager
-def _connected(url: str) -> Iterator[Client]:
-    """A client whose errors become a message and an exit code."""
-    try:
-        with Client(url) as client:
-            yield client
-    except ProblemError as error:
-        output.show_problem(error)
-        raise typer.Exit(EXIT_REFUSED) from error
-    except NoModelError as error:
-        output.note(str(error))
-        raise typer.Exit(EXIT_NO_MODEL) from error
-    except UnreachableError as error:
-        output.note(f"{error}\nIs the service running? Start it with: autopq serve")
-        raise typer.Exit(EXIT_UNREACHABLE) from error
-    except OSError as error:
-        output.note(f"{error.filename or 'file'}: {error.strerror or error}")
-        raise typer.Exit(EXIT_USAGE) from error
 
 
 @app.command()
@@ -185,7 +162,7 @@ def submit(
         refit=refit,
         seed=seed,
     )
-    with _connected(url) as client:
+    with connected(url) as client:
         dataset = client.upload_dataset(file)
         output.note(f"dataset {dataset.id}: {dataset.rows} rows")
         job = client.submit_job(dataset.id, config)
@@ -209,7 +186,7 @@ def status(
     as_json: AsJson = False,
 ) -> None:
     """Show one job, or the latest ones."""
-    with _connected(url) as client:
+    with connected(url) as client:
         if job_id is None:
             jobs = client.jobs(limit=limit).items
             if as_json:
@@ -231,7 +208,7 @@ def status(
 @app.command()
 def cancel(job_id: JobId, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """End a queued or running job."""
-    with _connected(url) as client:
+    with connected(url) as client:
         job = client.cancel(job_id)
         if as_json:
             output.write_json(job)
@@ -242,7 +219,7 @@ def cancel(job_id: JobId, url: Url = DEFAULT_URL, as_json: AsJson = False) -> No
 @app.command()
 def leaderboard(job_id: JobId, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
     """Compare every candidate of a job: scores, seconds and watt-hours."""
-    with _connected(url) as client:
+    with connected(url) as client:
         board = client.leaderboard(job_id)
         if as_json:
             output.write_json(board)
@@ -271,9 +248,9 @@ def forecast(
     """Forecast with a fitted model; no training. Prints CSV unless told otherwise."""
     if output_file is not None and output_file.suffix.lower() not in {".csv", ".parquet"}:
         raise typer.BadParameter("must end in .csv or .parquet", param_hint="--output")
-    levels = _levels(quantile_levels)
-    with _connected(url) as client:
-        table = client.forecast(_model_of(client, job_or_model), history, future_covariates, levels)
+    levels = output.levels(quantile_levels)
+    with connected(url) as client:
+        table = client.predict(_model_of(client, job_or_model), history, future_covariates, levels)
         if output_file is not None:
             _write(table, output_file)
             output.note(f"{len(table)} rows written to {output_file}")
@@ -292,7 +269,7 @@ def energy(
     as_json: AsJson = False,
 ) -> None:
     """Show what a job took, or all jobs and forecasts together."""
-    with _connected(url) as client:
+    with connected(url) as client:
         if job_id is not None:
             report = client.energy(job_id)
             if as_json:
@@ -317,7 +294,7 @@ def energy(
 def _follow(client: Client, job: Job) -> Job:
     """Wait for the job's end. Ctrl-C leaves the job running."""
     try:
-        with output.progress_of_job() as on_progress:
+        with progress_of_job() as on_progress:
             return client.wait(job.id, on_progress)
     except KeyboardInterrupt:
         output.note(f"The job goes on. Follow it with: autopq status {job.id} --wait")
@@ -341,17 +318,6 @@ def _split(values: list[str] | None) -> list[str] | None:
     """Names given one by one or separated by commas."""
     names = [name.strip() for value in values or [] for name in value.split(",")]
     return [name for name in names if name] or None
-
-
-def _levels(text: str | None) -> list[float] | None:
-    if text is None:
-        return None
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise typer.BadParameter(
-            f"'{text}' is no list of numbers such as 0.1,0.5,0.9", param_hint="--quantile-levels"
-        ) from error
 
 
 def _write(table: "pd.DataFrame", path: Path) -> None:

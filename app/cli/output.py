@@ -2,26 +2,26 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import typer
 from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from app.client import ProblemError
+from app.client.progress import PIPE_WIDTH, standard_error
+from app.datasets.schemas import Dataset, DatasetVersion
 from app.energy.schemas import Figures
+from app.forecasts.schemas import ForecastStatus
 from app.jobs.results import LeaderboardEntry
 from app.jobs.schemas import Job
+from app.models.schemas import Model
 
 if TYPE_CHECKING:
     from app.doctor.checks import Diagnosis
-
-# Columns of a pipe are not those of a terminal: rows must not be folded there.
-_PIPE_WIDTH = 200
 
 # Columns of a leaderboard on which training methods are compared, and what they show.
 _COUNTS = {
@@ -35,15 +35,7 @@ _COUNTS = {
 def out() -> Console:
     """Where results go; made anew so that a replaced stdout is honoured."""
     console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
-
-
-def err() -> Console:
-    """Where progress, notes and errors go."""
-    console = Console(stderr=True, highlight=False)
-    return (
-        console if console.is_terminal else Console(stderr=True, highlight=False, width=_PIPE_WIDTH)
-    )
+    return console if console.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
 
 
 def write_json(value: BaseModel | list[Any] | dict[str, Any]) -> None:
@@ -55,12 +47,12 @@ def write_json(value: BaseModel | list[Any] | dict[str, Any]) -> None:
 
 
 def note(text: str) -> None:
-    err().print(text, markup=False)
+    standard_error().print(text, markup=False)
 
 
 def show_problem(error: ProblemError) -> None:
     """The title, then a line per finding: field, row, what is wrong and how to mend it."""
-    console = err()
+    console = standard_error()
     console.print(f"{error.title} ({error.status})", style="bold red", markup=False)
     if not error.errors:
         console.print(error.detail, markup=False)
@@ -70,48 +62,81 @@ def show_problem(error: ProblemError) -> None:
         console.print(f"    {finding.mend}", style="green", markup=False)
 
 
-@contextmanager
-def progress_of_job() -> Iterator[Callable[[Job], None]]:
-    """A callback for `Client.wait`: a bar on a terminal, a line per change elsewhere."""
-    console = err()
-    if not console.is_terminal:
-        yield _Lines(console)
-        return
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[message]}", markup=False),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("queued", total=1.0, message="")
-
-        def update(job: Job) -> None:
-            progress.update(
-                task, completed=job.progress, description=_doing(job), message=job.message
-            )
-
-        yield update
+def levels(text: str | None) -> list[float] | None:
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"'{text}' is no list of numbers such as 0.1,0.5,0.9", param_hint="--quantile-levels"
+        ) from error
 
 
-class _Lines:
-    """A plain line whenever state, phase or message changed."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._last: tuple[str, str] | None = None
-
-    def __call__(self, job: Job) -> None:
-        now = (_doing(job), job.message)
-        if now != self._last:
-            self._last = now
-            self._console.print(f"{job.progress:4.0%} {now[0]} {now[1]}".rstrip(), markup=False)
+def show(found: Any, table: Callable[[Any], Table], as_json: bool) -> None:
+    """What was found as JSON, or as the table that `table` makes of it."""
+    if not as_json:
+        out().print(table(found))
+    elif isinstance(found, list):
+        write_json([item.model_dump(mode="json", by_alias=True) for item in found])
+    else:
+        write_json(found)
 
 
-def _doing(job: Job) -> str:
-    retry = f" (attempt {job.attempt})" if job.attempt > 1 else ""
-    return f"{job.phase if job.state == 'running' and job.phase else job.state}{retry}"
+def datasets_table(datasets: list[Dataset]) -> Table:
+    table = _table("dataset", "name", ">version", ">rows", ">series", "start", "end", "step")
+    for dataset in datasets:
+        seen = dataset.inspection
+        table.add_row(
+            dataset.id,
+            escape(dataset.name or ""),
+            *(str(count) for count in (dataset.version, dataset.rows, seen.series)),
+            *(escape(text or "") for text in (seen.start, seen.end, seen.freq)),
+        )
+    return table
+
+
+def dataset_table(dataset: Dataset) -> Table:
+    """The dataset's line, and one for each of its columns."""
+    table = datasets_table([dataset])
+    table.add_row()
+    for column in dataset.inspection.columns:
+        example = f"{column.example or ''}"
+        missing = f"{column.missing} missing" if column.missing else ""
+        table.add_row(escape(column.name), column.kind, "", "", "", escape(example), missing)
+    return table
+
+
+def versions_table(versions: list[DatasetVersion]) -> Table:
+    table = _table("dataset", ">version", ">rows", ">added", ">replaced", "created (UTC)")
+    for version in versions:
+        counts = (version.version, version.rows, version.added, version.replaced)
+        created = f"{version.created_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(version.dataset_id, *(str(count) for count in counts), created)
+    return table
+
+
+def models_table(models: list[Model]) -> Table:
+    table = _table("model", "name", ">version", "aliases", "winner", ">pinball", "created (UTC)")
+    for model in models:
+        table.add_row(
+            model.id,
+            escape(model.name),
+            str(model.version),
+            ",".join(model.aliases),
+            escape(model.summary.name),
+            _number(model.summary.validation.get("mean_pinball")),
+            f"{model.created_at:%Y-%m-%d %H:%M:%S}",
+        )
+    return table
+
+
+def forecasts_table(forecasts: list[ForecastStatus]) -> Table:
+    table = _table("forecast", "model", "state", ">paths", "created (UTC)")
+    for forecast in forecasts:
+        created = f"{forecast.created_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(forecast.id, forecast.model_id, forecast.state, str(forecast.paths), created)
+    return table
 
 
 def jobs_table(jobs: list[Job]) -> Table:

@@ -2,51 +2,52 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Mapping, Sequence
-from io import BytesIO
+from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from app.client.errors import NoModelError, ProblemError
-from app.client.tables import PARQUET, Table, opened
-from app.client.transport import Transport, retry_after
-from app.datasets.schemas import Dataset
+from app.client import calls, flows
+from app.client.calls import Call, Config
+from app.client.errors import ProblemError, UnreachableError
+from app.client.flows import PATIENCE_SECONDS, POLL_SECONDS, OnProgress
+from app.client.tables import Table
+from app.client.transport import Transport
+from app.datasets.schemas import Dataset, DatasetVersion
 from app.energy.schemas import EnergySummary, JobEnergy
 from app.forecasts.schemas import ForecastStatus
+from app.forecasts.states import ForecastState
+from app.jobs.results import Audit
 from app.jobs.schemas import Job, Leaderboard, Trial
-from app.jobs.states import TERMINAL, JobState
+from app.jobs.states import JobState
 from app.models.schemas import Model
-from autopq.task import TaskConfig
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from app.core.pagination import Page  # brings the whole web framework with it
 
-DEFAULT_URL = "http://127.0.0.1:8000"
-KEY_VARIABLE = "AUTOPQ_API_KEY"
-POLL_SECONDS = 0.5
-FORECAST_POLL_SECONDS = 0.1
+T = TypeVar("T")
 
-Config = TaskConfig | Mapping[str, Any]
+DEFAULT_URL = "http://127.0.0.1:8000"
 
 
 class Client:
     """A connection to the service.
 
         with Client("http://127.0.0.1:8000") as client:
-            table = client.fit_predict("load.csv", {"target": "load", "horizon": 24})
+            table = client.forecast("load.csv", horizon=24, target="load")
 
     `api_key` is taken from `AUTOPQ_API_KEY` when not given; a service without keys needs none.
-    Tables are paths of CSV, Parquet or Arrow stream files, or DataFrames. Every call raises
-    ProblemError when the service refuses and UnreachableError when nobody answers; reads are
-    tried again when a connection breaks.
+    Tables are paths of CSV, Parquet or Arrow stream files, or DataFrames. Models are named by their
+    id, or as `name@alias`. Every call raises ProblemError when the service refuses and
+    UnreachableError when nobody answers; reads and creations are tried again when a connection
+    breaks.
     """
 
     def __init__(self, url: str = DEFAULT_URL, api_key: str | None = None) -> None:
-        self._transport = Transport(url, api_key or os.environ.get(KEY_VARIABLE))
+        self._transport = Transport(url, api_key)
 
     def __enter__(self) -> Self:
         return self
@@ -66,93 +67,179 @@ class Client:
     def url(self) -> str:
         return self._transport.url
 
-    def upload_dataset(self, table: Table) -> Dataset:
+    def _send(self, call: Call[T]) -> T:
+        return self._transport.send(call)
+
+    # ------------------------------------------------------------------------ all in one call
+
+    def forecast(
+        self,
+        table: Table,
+        horizon: int = 24,
+        *,
+        config: Config | None = None,
+        future_covariates: Table | None = None,
+        quantile_levels: Sequence[float] | None = None,
+        progress: bool = False,
+        on_progress: OnProgress | None = None,
+        **settings: Any,
+    ) -> pd.DataFrame:
+        """Upload, fit, and forecast from the end of the table.
+
+        Settings of the task are given one by one (`target="load"`, `preset="fast"`) or as `config`.
+        Returns what `predict` returns; its `attrs` name the `job_id` and `model_id`, to predict
+        again without fitting. Raises NoModelError when the job fails or is cancelled.
+        """
+        dataset = self.upload_dataset(table)
+        job = self.submit_job(dataset.id, flows.task(dataset, horizon, config, settings))
+        with flows.shown(progress, on_progress) as callback:
+            model_id = flows.model_of(self.wait(job.id, callback))
+        found = self.predict(model_id, None, future_covariates, quantile_levels)
+        found.attrs |= {"job_id": job.id, "model_id": model_id}
+        return found
+
+    # ------------------------------------------------------------------------ datasets
+
+    def upload_dataset(self, table: Table, name: str | None = None) -> Dataset:
         """Send a long table (series, time, target, covariates). Raises OSError for a file that
         cannot be read."""
-        with opened(table) as (content, media_type):
-            response = self._transport.post(
-                "/v1/datasets", content=content, content_type=media_type
-            )
-        return Dataset.model_validate_json(response.content)
+        return self._send(calls.upload_dataset(table, name))
+
+    def append_rows(self, dataset_id: str, rows: Table) -> DatasetVersion:
+        """Add rows that arrived since, or fill in what was empty: a new version."""
+        return self._send(calls.append_rows(dataset_id, rows))
 
     def dataset(self, dataset_id: str) -> Dataset:
-        return Dataset.model_validate_json(
-            self._transport.get(f"/v1/datasets/{dataset_id}").content
-        )
+        return self._send(calls.dataset(dataset_id))
 
-    def submit_job(self, dataset_id: str, config: Config) -> Job:
+    def datasets(
+        self, *, name: str | None = None, limit: int = 20, cursor: str | None = None
+    ) -> Page[Dataset]:
+        """Datasets, the newest first."""
+        return self._send(calls.datasets(name=name, limit=limit, cursor=cursor))
+
+    def dataset_versions(
+        self, dataset_id: str, *, limit: int = 20, cursor: str | None = None
+    ) -> Page[DatasetVersion]:
+        """Versions of a dataset, the newest first."""
+        return self._send(calls.dataset_versions(dataset_id, limit=limit, cursor=cursor))
+
+    def audit_dataset(
+        self, dataset_id: str, config: Config, *, version: int | None = None
+    ) -> Audit:
+        """What a job with this config would find."""
+        return self._send(calls.audit_dataset(dataset_id, config, version))
+
+    def delete_dataset(self, dataset_id: str) -> None:
+        self._send(calls.delete(f"/v1/datasets/{dataset_id}"))
+
+    # ------------------------------------------------------------------------ jobs
+
+    def submit_job(
+        self,
+        dataset_id: str,
+        config: Config,
+        *,
+        dataset_version: int | None = None,
+        model_name: str | None = None,
+    ) -> Job:
         """Queue a forecasting job. A plain mapping is checked by the service alone."""
-        settings = (
-            config.model_dump(mode="json", exclude_unset=True)
-            if isinstance(config, TaskConfig)
-            else dict(config)
-        )
-        body = {"dataset_id": dataset_id, "config": settings}
-        return Job.model_validate_json(self._transport.post("/v1/jobs", json=body).content)
+        options = {"dataset_version": dataset_version, "model_name": model_name}
+        return self._send(calls.submit_job(dataset_id, config, **options))
 
     def job(self, job_id: str) -> Job:
-        return Job.model_validate_json(self._transport.get(f"/v1/jobs/{job_id}").content)
+        return self._send(calls.job(job_id))
 
     def jobs(
         self, *, state: JobState | None = None, limit: int = 20, cursor: str | None = None
     ) -> Page[Job]:
         """Jobs, the newest first."""
-        params = {"state": state, "limit": limit, "cursor": cursor}
-        response = self._transport.get("/v1/jobs", params)
-        from app.core.pagination import Page
-
-        return Page[Job].model_validate_json(response.content)
+        return self._send(calls.jobs(state=state, limit=limit, cursor=cursor))
 
     def wait(
         self,
         job_id: str,
-        on_progress: Callable[[Job], None] | None = None,
+        on_progress: OnProgress | None = None,
         *,
         poll_seconds: float = POLL_SECONDS,
+        patience: float = PATIENCE_SECONDS,
     ) -> Job:
-        """The job once it succeeded, failed or was cancelled. `on_progress` sees every look."""
+        """The job once it succeeded, failed or was cancelled. `on_progress` sees every look.
+
+        Any process may wait for any job, as often as it likes. A service that does not answer, such
+        as over a restart, is waited for during `patience` seconds.
+        """
+        patient = flows.Patience(patience)
         while True:
-            job = self.job(job_id)
-            if on_progress is not None:
-                on_progress(job)
-            if job.state in TERMINAL:
-                return job
+            try:
+                job = self.job(job_id)
+            except UnreachableError as error:
+                patient.check(error)
+            else:
+                patient.heard()
+                if flows.has_ended(job, on_progress):
+                    return job
             time.sleep(poll_seconds)
 
     def cancel(self, job_id: str) -> Job:
         """Ask for a job's end. Its worker is gone a few seconds later."""
-        return Job.model_validate_json(self._transport.post(f"/v1/jobs/{job_id}/cancel").content)
+        return self._send(calls.cancel(job_id))
 
     def leaderboard(self, job_id: str) -> Leaderboard:
-        return Leaderboard.model_validate_json(
-            self._transport.get(f"/v1/jobs/{job_id}/leaderboard").content
-        )
+        return self._send(calls.leaderboard(job_id))
 
     def trials(self, job_id: str, *, limit: int = 100, cursor: str | None = None) -> Page[Trial]:
         """Finished trials of all attempts, in the order of finishing."""
-        params = {"limit": limit, "cursor": cursor}
-        response = self._transport.get(f"/v1/jobs/{job_id}/trials", params)
-        from app.core.pagination import Page
-
-        return Page[Trial].model_validate_json(response.content)
+        return self._send(calls.trials(job_id, limit=limit, cursor=cursor))
 
     def energy(self, job_id: str) -> JobEnergy:
         """What a job took so far, by phase, trial and attempt."""
-        return JobEnergy.model_validate_json(
-            self._transport.get(f"/v1/jobs/{job_id}/energy").content
-        )
+        return self._send(calls.energy(job_id))
 
     def energy_summary(self, group_by: str = "day") -> EnergySummary:
         """What all jobs and forecasts took, by `day`, `forecaster` or `training_method`."""
-        response = self._transport.get("/v1/energy", {"group_by": group_by})
-        return EnergySummary.model_validate_json(response.content)
+        return self._send(calls.energy_summary(group_by))
 
-    def model(self, model_id: str) -> Model:
-        return Model.model_validate_json(self._transport.get(f"/v1/models/{model_id}").content)
+    # ------------------------------------------------------------------------ models
 
-    def forecast(
+    def model(self, model: str) -> Model:
+        return self._send(calls.model(model))
+
+    def models(
         self,
-        model_id: str,
+        *,
+        name: str | None = None,
+        alias: str | None = None,
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> Page[Model]:
+        """Models, the newest first."""
+        return self._send(calls.models(name=name, alias=alias, limit=limit, cursor=cursor))
+
+    def model_versions(
+        self, model: str, *, limit: int = 20, cursor: str | None = None
+    ) -> Page[Model]:
+        """All models of this one's name, the newest first."""
+        return self._send(calls.model_versions(model, limit=limit, cursor=cursor))
+
+    def promote_model(self, model: str, alias: str) -> Model:
+        """Let `name@alias` mean this model from now on."""
+        return self._send(calls.promote(model, alias))
+
+    def download_model(self, model: str, path: str | Path) -> Path:
+        """Write the model's files as one ZIP; unpacked, `autopq.FittedModel.load` reads them."""
+        written = Path(path)
+        written.write_bytes(self._send(calls.download(model)).content)
+        return written
+
+    def delete_model(self, model: str) -> None:
+        self._send(calls.delete(f"/v1/models/{model}"))
+
+    # ------------------------------------------------------------------------ forecasts
+
+    def predict(
+        self,
+        model: str,
         history: Table | None = None,
         future_covariates: Table | None = None,
         quantile_levels: Sequence[float] | None = None,
@@ -164,57 +251,68 @@ class Client:
         and step: `item_id`, `timestamp` and a column per level, named as the level (`0.9`), in
         the target's units.
         """
-        body = {
-            "history": self._source(history),
-            "future_covariates": self._source(future_covariates),
-        }
-        response = self._transport.post(f"/v1/models/{model_id}/forecasts", json=body)
-        created = ForecastStatus.model_validate_json(response.content)
-        return self.read_forecast(created.id, quantile_levels)
+        created = self.create_forecast(model, history, future_covariates)
+        found = self.read_forecast(created.id, quantile_levels)
+        found.attrs["forecast_id"] = created.id
+        return found
+
+    def create_forecast(
+        self,
+        model: str,
+        history: Table | None = None,
+        future_covariates: Table | None = None,
+        *,
+        paths: int | None = None,
+    ) -> ForecastStatus:
+        """Ask for a forecast, with so many sample paths, to be read later."""
+        sources = (self._uploaded(history), self._uploaded(future_covariates))
+        return self._send(calls.create_forecast(model, *sources, paths))
+
+    def _uploaded(self, table: Table | None) -> str | None:
+        return None if table is None else self.upload_dataset(table).id
+
+    def forecast_status(self, forecast_id: str) -> ForecastStatus:
+        return self._send(calls.forecast_status(forecast_id))
+
+    def forecasts(
+        self,
+        *,
+        model_id: str | None = None,
+        state: ForecastState | None = None,
+        limit: int = 20,
+        cursor: str | None = None,
+    ) -> Page[ForecastStatus]:
+        """Forecasts, the newest first."""
+        return self._send(
+            calls.forecasts(model_id=model_id, state=state, limit=limit, cursor=cursor)
+        )
 
     def read_forecast(
         self, forecast_id: str, quantile_levels: Sequence[float] | None = None
     ) -> pd.DataFrame:
-        """A requested forecast at any levels, as `forecast` returns it; waits until it is ready."""
-        levels = (
-            None if quantile_levels is None else ",".join(str(float(q)) for q in quantile_levels)
-        )
+        """A requested forecast at any levels, as `predict` returns it; waits until it is ready."""
+        return self._once_ready(calls.quantiles(forecast_id, quantile_levels))
+
+    def aggregates(
+        self,
+        forecast_id: str,
+        measure: str = "sum",
+        window: str = "day",
+        quantile_levels: Sequence[float] | None = None,
+    ) -> pd.DataFrame:
+        """Quantiles of day sums, peaks (`max`) or ramps, one row a series and window."""
+        return self._once_ready(calls.aggregates(forecast_id, measure, window, quantile_levels))
+
+    def paths(self, forecast_id: str) -> pd.DataFrame:
+        """Joint sample paths: `item_id, timestamp, path, value`."""
+        return self._once_ready(calls.paths(forecast_id))
+
+    def delete_forecast(self, forecast_id: str) -> None:
+        self._send(calls.delete(f"/v1/forecasts/{forecast_id}"))
+
+    def _once_ready(self, call: Call[T]) -> T:
         while True:
             try:
-                response = self._transport.get(
-                    f"/v1/forecasts/{forecast_id}", {"quantile_levels": levels}, accept=PARQUET
-                )
+                return self._send(call)
             except ProblemError as error:
-                if "Retry-After" not in error.response.headers:
-                    raise
-                time.sleep(min(FORECAST_POLL_SECONDS, retry_after(error.response, 1.0)))
-            else:
-                import pandas as pd
-
-                return pd.read_parquet(BytesIO(response.content))
-
-    def fit_predict(
-        self,
-        table: Table,
-        config: Config,
-        *,
-        future_covariates: Table | None = None,
-        quantile_levels: Sequence[float] | None = None,
-        on_progress: Callable[[Job], None] | None = None,
-    ) -> pd.DataFrame:
-        """Upload, fit, and forecast from the end of the table: all in one call.
-
-        Raises NoModelError when the job fails or is cancelled.
-        """
-        job = self.submit_job(self.upload_dataset(table).id, config)
-        job = self.wait(job.id, on_progress)
-        if job.model_id is None:
-            raise NoModelError(job)
-        return self.forecast(
-            job.model_id,
-            future_covariates=future_covariates,
-            quantile_levels=quantile_levels,
-        )
-
-    def _source(self, table: Table | None) -> dict[str, str] | None:
-        return None if table is None else {"dataset_id": self.upload_dataset(table).id}
+                time.sleep(flows.pause_until_ready(error))

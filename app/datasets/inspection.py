@@ -1,9 +1,12 @@
 """The inspection of a table over HTTP."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
-from autopq.data.inspection import ColumnKind
-from autopq.data.stamps import StampKind
+# As in `autopq.data`, which takes long to import: these schemas are the client's as well.
+ColumnKind = Literal["number", "time", "boolean", "text", "empty"]
+StampKind = Literal["naive", "offset", "zone"]
 
 
 class Column(BaseModel):

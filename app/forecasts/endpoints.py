@@ -45,14 +45,16 @@ from app.forecasts.schemas import (
     AggregateTable,
     ForecastCreate,
     ForecastStatus,
+    Measure,
     PathTable,
     QuantileTable,
+    Window,
 )
 from app.forecasts.states import ForecastState
 from app.forecasts.tables import ForecastRow
 from app.models import repository as models
 from app.models.endpoints import ModelReference
-from autopq.aggregates import Measure, Window, aggregate
+from autopq.aggregates import aggregate
 from autopq.task import TaskConfig
 
 router = APIRouter(prefix="/v1", tags=["forecasts"])

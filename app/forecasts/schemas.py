@@ -1,7 +1,7 @@
 """Forecasts over HTTP."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,10 +10,12 @@ from app.core.errors import Problem
 from app.datasets.references import TableReference
 from app.energy.schemas import Figures
 from app.forecasts.states import ForecastState
-from autopq.aggregates import Measure, Window
 
 MAX_PATHS = 1000
 DEFAULT_PATHS = 200
+# As in `autopq.aggregates`, which takes long to import: these schemas are the client's as well.
+Measure = Literal["sum", "mean", "max", "min", "ramp"]
+Window = Literal["day", "horizon"]
 Columns = dict[str, list[str | int | float | None]]
 
 

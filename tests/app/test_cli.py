@@ -267,3 +267,39 @@ def test_every_choice_of_a_task_reaches_the_job(
     service.http.post(job["links"]["cancel"])
     config = job["config"]
     assert (config["holidays"], config["test_fraction"], config["refit"]) == ("DE-BW", 0.1, False)
+
+
+@pytest.mark.slow
+def test_every_resource_has_its_verbs(
+    run: Run, table: pd.DataFrame, finished_job: Document, forecast: Document, tmp_path: Path
+) -> None:
+    first, rest = tmp_path / "first.csv", tmp_path / "rest.csv"
+    table.iloc[:-5].to_csv(first, index=False)
+    table.iloc[-5:].to_csv(rest, index=False)
+
+    def done(*arguments: object) -> str:
+        result = run(*arguments)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    dataset = json.loads(done("datasets", "upload", first, "--name", "cli", "--json"))["id"]
+    assert dataset in done("datasets", "list", "--name", "cli")
+    assert "temperature" in done("datasets", "show", dataset)
+    assert json.loads(done("datasets", "append", dataset, rest, "--json"))[0]["added"] == 5
+    assert len(json.loads(done("datasets", "versions", dataset, "--json"))) == 2
+    done("datasets", "delete", dataset)
+    assert run("datasets", "show", dataset).exit_code == 1
+
+    assert finished_job["id"] in done("jobs", "list", "--state", "succeeded")
+    assert json.loads(done("jobs", "show", finished_job["id"], "--json"))["state"] == "succeeded"
+    model = finished_job["model_id"]
+    assert model in done("models", "list")
+    assert json.loads(done("models", "promote", model, "cli", "--json"))["aliases"] == ["cli"]
+    assert model in done("models", "list", "--alias", "cli")
+    done("models", "download", model, "--output", tmp_path / "model.zip")
+    assert (tmp_path / "model.zip").read_bytes().startswith(b"PK")
+    assert forecast["id"] in done("forecasts", "list", "--model", model)
+    shown = done("forecasts", "show", forecast["id"], "--quantile-levels", "0.5")
+    assert shown.startswith("item_id,timestamp,0.5")
+    peaks = done("forecasts", "aggregate", forecast["id"], "--measure", "max")
+    assert peaks.startswith("item_id,start,end,steps,")

@@ -1,14 +1,25 @@
 """The Python client against a really running service."""
 
+import asyncio
+import inspect
+import io
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 import pytest
 
-from app.client import Client, NoModelError, ProblemError
+from app.client import AsyncClient, Client, NoModelError, ProblemError
+from app.datasets import inspection
+from app.forecasts import schemas
 from app.jobs.schemas import Job
+from autopq.aggregates import Measure, Window
+from autopq.data.inspection import ColumnKind
+from autopq.data.stamps import StampKind
 from autopq.task import TaskConfig
 
 Document = dict[str, Any]
@@ -44,8 +55,8 @@ def test_files_and_frames_arrive_alike(client: Client, table: pd.DataFrame, tmp_
 def test_one_call_from_frame_to_forecast(client: Client, table: pd.DataFrame) -> None:
     seen: list[Job] = []
     known = table.iloc[:-24].drop(columns="temperature")
-    forecast = client.fit_predict(
-        known, TaskConfig(**QUICK), quantile_levels=[0.9, 0.1], on_progress=seen.append
+    forecast = client.forecast(
+        known, config=TaskConfig(**QUICK), quantile_levels=[0.9, 0.1], on_progress=seen.append
     )
     assert list(forecast.columns) == ["item_id", "timestamp", "0.1", "0.9"]
     assert len(forecast) == 24
@@ -78,7 +89,7 @@ def test_a_refusal_carries_its_findings(client: Client, table: pd.DataFrame) -> 
 @pytest.mark.slow
 def test_no_level_at_all_is_refused_and_not_ignored(client: Client, finished_job: Document) -> None:
     with pytest.raises(ProblemError, match="0 levels"):
-        client.forecast(finished_job["model_id"], quantile_levels=[])
+        client.predict(finished_job["model_id"], quantile_levels=[])
 
 
 def test_a_cancelled_job_gives_no_forecast(client: Client, table: pd.DataFrame) -> None:
@@ -87,9 +98,90 @@ def test_a_cancelled_job_gives_no_forecast(client: Client, table: pd.DataFrame) 
             client.cancel(job.id)
 
     with pytest.raises(NoModelError, match="cancelled") as caught:
-        client.fit_predict(
-            table,
-            {"target": "load", "horizon": 24, "timezone": "Europe/Berlin"},
-            on_progress=cancel,
+        client.forecast(
+            table, config={"target": "load", "timezone": "Europe/Berlin"}, on_progress=cancel
         )
     assert caught.value.job.state == "cancelled"
+
+
+@pytest.mark.slow
+def test_three_lines_from_a_table_with_one_column_of_numbers(
+    client: Client, table: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    df = table.dropna()[["timestamp", "load"]]
+    quick = {name: QUICK[name] for name in ("preset", "forecasters", "quantile_models")}
+    forecast = client.forecast(df, horizon=3, progress=True, **quick)
+    assert len(forecast) == 3
+    assert client.job(forecast.attrs["job_id"]).config.target == "load"
+    assert "100%" in capsys.readouterr().err
+    again = client.predict(forecast.attrs["model_id"])
+    pd.testing.assert_frame_equal(again, forecast)
+    assert client.forecasts(model_id=forecast.attrs["model_id"]).items
+
+
+@pytest.mark.slow
+def test_models_and_forecasts_by_name(client: Client, table: pd.DataFrame, tmp_path: Path) -> None:
+    dataset = client.upload_dataset(table.iloc[:-48], name="client")
+    assert [found.id for found in client.datasets(name="client").items] == [dataset.id]
+    version = client.append_rows(dataset.id, table.iloc[-48:])
+    assert (version.version, version.added) == (2, 48)
+    assert client.audit_dataset(dataset.id, QUICK, version=1).rows == len(table) - 48
+    listed = client.dataset_versions(dataset.id).items
+    assert [found.version for found in listed] == [2, 1]
+
+    job = client.submit_job(dataset.id, QUICK, dataset_version=1, model_name="from-client")
+    assert client.wait(job.id).dataset_version == 1
+    promoted = client.promote_model("from-client@latest", "champion")
+    assert client.model("from-client@champion").id == promoted.id
+    assert [found.id for found in client.models(alias="champion").items] == [promoted.id]
+    assert [found.version for found in client.model_versions(promoted.id).items] == [1]
+    packed = client.download_model(promoted.id, tmp_path / "model.zip")
+    assert zipfile.ZipFile(io.BytesIO(packed.read_bytes())).testzip() is None
+
+    made = client.create_forecast("from-client@champion", paths=7)
+    assert set(client.paths(made.id)["path"]) == set(range(7))
+    assert client.forecast_status(made.id).state == "succeeded"
+    sums = client.aggregates(made.id, "sum", "horizon", [0.5])
+    assert list(sums.columns) == ["item_id", "start", "end", "steps", "0.5"]
+    client.delete_forecast(made.id)
+    client.delete_model(promoted.id)
+    client.delete_dataset(dataset.id)
+    with pytest.raises(ProblemError, match="no dataset"):
+        client.dataset(dataset.id)
+
+
+@pytest.mark.slow
+def test_asynchronous_calls_run_beside_each_other(service: Any, table: pd.DataFrame) -> None:
+    async def both() -> list[pd.DataFrame]:
+        async with AsyncClient(str(service.http.base_url)) as client:
+            known = table.iloc[:-24].drop(columns="temperature")
+            return await asyncio.gather(
+                *(client.forecast(known, config=QUICK | {"horizon": h}) for h in (2, 3))
+            )
+
+    assert [len(forecast) for forecast in asyncio.run(both())] == [2, 3]
+
+
+def test_both_clients_offer_the_same_calls() -> None:
+    def calls(kind: type) -> dict[str, list[str]]:
+        return {
+            name: list(inspect.signature(call).parameters)
+            for name, call in inspect.getmembers(kind, inspect.isfunction)
+            if not name.startswith("_")
+        }
+
+    assert calls(Client) == calls(AsyncClient)
+
+
+def test_importing_the_client_is_light() -> None:
+    check = "import sys, app.client; print({'pandas', 'torch', 'fastapi'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_kinds_and_measures_are_those_of_the_library() -> None:
+    """They are written down twice, for the sake of the line above."""
+    assert get_args(inspection.ColumnKind) == get_args(ColumnKind)
+    assert get_args(inspection.StampKind) == get_args(StampKind)
+    assert get_args(schemas.Measure) == get_args(Measure)
+    assert get_args(schemas.Window) == get_args(Window)
