@@ -25,7 +25,7 @@ MethodName = Literal[
 
 # The components that hold a network of each stage, the usual one first.
 NETWORKS: dict[Stage, tuple[str, ...]] = {
-    "forecaster": ("mlp",),
+    "forecaster": ("mlp", "nhits", "deepar", "tft"),
     "cinn": ("cinn_residual", "cinn_additive", "cinn_published"),
     "quantile": ("mlp_quantile",),
 }

@@ -146,12 +146,44 @@ class FlowNegativeLogLikelihood(Loss):
         return (z.square().flatten(1).sum(1) / 2 - log_det) / dimensions  # type: ignore[no-any-return]
 
 
+class GaussianNegativeLogLikelihood(Loss):
+    """Negative log-likelihood of normal distributions, in nats per value and without the constant.
+
+    The output [n, ..., 2] holds their means and, through a softplus, their standard deviations;
+    the target is [n, ...]. Add ½ log 2π for the whole likelihood.
+    """
+
+    name = "gaussian_nll"
+    has_residual = False
+    _LEAST_SPREAD = 1e-3
+
+    @classmethod
+    def parameters(cls, output: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and standard deviations, [n, ...] each."""
+        mean, raw = output.unbind(-1)
+        return mean, functional.softplus(raw) + cls._LEAST_SPREAD
+
+    def aligned(self, output: Tensor, target: Tensor) -> Tensor:
+        if output.shape != (*target.shape, 2):
+            raise ValueError(
+                f"loss {self.name!r}: output {tuple(output.shape)} must be the target's shape "
+                f"{tuple(target.shape)} followed by mean and spread"
+            )
+        return target
+
+    def per_sample(self, output: Output, target: Tensor | None) -> Tensor:
+        y = self.aligned(output, required(self, target))
+        mean, spread = self.parameters(output)
+        return (((y - mean) / spread).square() / 2 + spread.log()).flatten(1).mean(1)
+
+
 LOSSES: dict[str, Callable[..., Loss]] = {
     "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,
     "pinball": PinballLoss,
     "cross_entropy": CrossEntropy,
     "flow_nll": FlowNegativeLogLikelihood,
+    "gaussian_nll": GaussianNegativeLogLikelihood,
 }
 
 

@@ -12,7 +12,7 @@ from benchmarks.series import HORIZON
 
 LEVELS = np.array([0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99])
 _SEARCHED = (0.1, 0.5, 0.9)
-_OFFSETS: tuple[Offset, ...] = ("none", "level")
+_OFFSETS: tuple[Offset, ...] = ("none", "level", "alike")
 _LEAVES = (16, 8, 31)  # the layout is chosen with the first
 _STRIDE = 5  # origins of training; no divisor of a day, so that every hour takes part
 _ROUNDS, _PATIENCE = 800, 30

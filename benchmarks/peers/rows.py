@@ -11,7 +11,7 @@ from benchmarks.peers.task import Floats, Ints, Task
 from benchmarks.series import HORIZON
 
 History = Literal["long", "day"]
-Offset = Literal["none", "level"]
+Offset = Literal["none", "level", "alike"]
 
 _DAYS_BACK = (1, 2, 3, 4, 5, 6, 7, 8, 14, 21, 28)
 _RECENT = (1, 2, 3, 4, 6, 12)
@@ -43,11 +43,11 @@ def rows(task: Task, at: Ints, layout: Layout) -> Rows:
     """Features of the windows from `at`, using the target before each origin alone."""
     history, offset = layout.history, layout.offset
     columns = _long(task, at) if history == "long" else _day(task, at)
-    level = columns[-1]
-    shift = level if offset == "level" else np.zeros((len(at), 1))
+    alike, level = columns[-2:]
+    shift = {"none": np.zeros((len(at), 1)), "level": level, "alike": alike}[offset]
     values = [column - shift for column in columns]
-    if offset == "level":
-        values.append(level)
+    if offset != "none":
+        values.append(shift)
     values += _spread(task, at, history) + _known_ahead(task, at, layout.yearly)
     shape = (len(at), HORIZON)
     x = np.stack([np.broadcast_to(value, shape) for value in values], axis=-1)
@@ -55,7 +55,8 @@ def rows(task: Task, at: Ints, layout: Layout) -> Rows:
 
 
 def _long(task: Task, at: Ints) -> list[Floats]:
-    """Levels; the last one is the mean of the week before the origin."""
+    """Levels; the last two are the mean of the last four days of the same type, workday or weekend,
+    at the same hour, and the mean of the week before the origin."""
     step = at[:, None] + np.arange(HORIZON)
     days = [task.y[step - 24 * days] for days in _DAYS_BACK]
     recent = [task.y[at - lag][:, None] for lag in _RECENT]
@@ -71,7 +72,7 @@ def _long(task: Task, at: Ints) -> list[Floats]:
 
 
 def _day(task: Task, at: Ints) -> list[Floats]:
-    """The last 25 values in order, that of the same hour, and last their mean."""
+    """The last 25 values in order; the last two columns are the day before and their mean."""
     recent = [task.y[at - lag][:, None] for lag in range(1, _DAY_SPAN + 1)]
     same_hour = task.y[at[:, None] + np.arange(HORIZON) - 24]
     return [*recent, same_hour, _window(task, at, _DAY_SPAN).mean(axis=1, keepdims=True)]

@@ -21,6 +21,9 @@ from autopq.observer import SilentObserver
 SMALL: dict[str, dict[str, Any]] = {
     "lightgbm": {"max_rounds": 25, "max_rows": 8_000},
     "mlp": {"steps": 80, "max_rows": 6_000, "hidden": 32},
+    "nhits": {"steps": 60, "max_windows": 150, "hidden": 24, "batch_size": 32},
+    "deepar": {"steps": 60, "max_windows": 100, "history": 24, "hidden": 10, "layers": 1},
+    "tft": {"steps": 30, "max_windows": 80, "history": 24, "width": 8, "heads": 2},
     "linear": {"max_rows": 8_000},
     "svr": {"max_rows": 400},
     "ets": {"max_rows": 300, "error": "add", "damped_trend": False},

@@ -236,7 +236,7 @@ def test_any_frequency_and_short_series(
     assert (np.abs(forecast - 10) < 6).all()
 
 
-@pytest.mark.parametrize("iterative", ["lightgbm", "mlp"])
+@pytest.mark.parametrize("iterative", ["lightgbm", "mlp", "nhits"])
 def test_stops_when_asked(iterative: str, hourly: Any, small: Create) -> None:
     class Impatient(SilentObserver):
         def should_stop(self) -> bool:

@@ -91,3 +91,31 @@ def test_members_differ_and_are_averaged(hourly: Any, small: Create, context: Fi
     np.testing.assert_array_equal(
         one.state().arrays["network.0.head.weight"], arrays["network.0.head.weight"]
     )
+
+
+@pytest.mark.parametrize("name", ["nhits", "tft", "deepar"])
+def test_sequence_networks_learn_a_noisy_day(
+    name: str,
+    make_panel: Callable[..., Any],
+    cut: Callable[..., Any],
+    small: Create,
+    context: FitContext,
+) -> None:
+    hours = np.arange(24 * 40)
+    noise = np.random.default_rng(2).standard_normal(len(hours))
+    case = cut(make_panel([20 + 5 * np.sin(2 * np.pi * hours / 24) + noise]), 12, every=3)
+    naive = error(small("seasonal_naive"), case, context)
+    params = {"steps": 250, "history": 24, "learning_rate": 5e-3, "max_windows": 200}
+    assert error(small(name, **params), case, context) < 0.9 * naive
+
+
+@pytest.mark.parametrize("name", ["nhits", "deepar"])
+def test_a_network_trains_by_the_method_it_is_told(
+    name: str, hourly: Any, small: Create, context: FitContext
+) -> None:
+    forecaster = small(
+        name, steps=20, training_method="oialr", training_options={"delay": 0.2, "cutoff": 0.3}
+    )
+    forecaster.fit(hourly.train, hourly.validation, context)
+    assert forecaster.describe()["training"]["method"] == "oialr"
+    assert np.isfinite(forecaster.predict(hourly.test)).all()

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from autopq.forecasters.networks.deepar import DeepAR
 from autopq.forecasters.networks.nhits import NHiTS, NHiTSBlock
 from autopq.forecasters.networks.tft import TFT
 from training_methods import (
@@ -19,6 +20,7 @@ from training_methods import (
     create_method,
 )
 from training_methods.distributed_fit import fit_on_ranks
+from training_methods.losses import GaussianNegativeLogLikelihood
 
 HISTORY, HORIZON, SAMPLES = 16, 6, 96
 Build = Callable[[], nn.Module]
@@ -36,8 +38,14 @@ def tft() -> nn.Module:
     return network
 
 
+def deepar() -> nn.Module:
+    network = DeepAR(HORIZON, 2, hidden=12, layers=2)
+    network.initialise(torch.Generator().manual_seed(0))
+    return network
+
+
 def waves() -> dict[Build, TensorData]:
-    """Sines of random phase, seen for a while and to be continued, for both networks."""
+    """Sines of random phase, seen for a while and to be continued, for each network."""
     generator = torch.Generator().manual_seed(1)
     phase = 6.3 * torch.rand(SAMPLES, 1, generator=generator)
     steps = torch.arange(HISTORY + HORIZON) * 0.5
@@ -48,7 +56,11 @@ def waves() -> dict[Build, TensorData]:
     return {
         nhits: TensorData((values[:, :HISTORY], known[:, HISTORY]), y),
         tft: TensorData((past, known[:, HISTORY:]), y),
+        deepar: TensorData((values[:, :HISTORY], known, values[:, HISTORY - 1 : -1]), y),
     }
+
+
+LOSS_OF = {nhits: "mse", tft: "mse", deepar: "gaussian_nll"}
 
 
 CONFIG = TrainerConfig(
@@ -67,14 +79,25 @@ TRAINS: list[tuple[Build, str, dict[str, Any]]] = [
     (tft, "forward_gradient", {"tangents": 4}),
     (tft, "forward_gradient", {"tangents": 4, "perturbation": "weight"}),
     (tft, "oialr", LOW),
+    (deepar, "backprop", {}),
+    (deepar, "last_layer_only", {}),
+    (deepar, "forward_gradient", {"tangents": 8}),
+    (deepar, "oialr", LOW),
 ]
-REFUSES = [(nhits, "f3"), (nhits, "last_layer_only"), (tft, "block_local")]
+REFUSES = [
+    (nhits, "f3"),
+    (nhits, "last_layer_only"),
+    (tft, "block_local"),
+    (deepar, "f3"),
+    (deepar, "block_local"),
+]
 
 
 def trained(build: Build, name: str, options: dict[str, Any]) -> Any:
     trainer = Trainer(CONFIG, generator=torch.Generator().manual_seed(0))
     method = create_method(name, **options)
-    return trainer.fit(build(), create_loss("mse"), train=waves()[build], method=method)
+    loss = create_loss(LOSS_OF[build])
+    return trainer.fit(build(), loss, train=waves()[build], method=method)
 
 
 @pytest.mark.parametrize(("build", "name", "options"), TRAINS)
@@ -155,7 +178,28 @@ def test_each_block_of_nhits_explains_what_the_others_left() -> None:
     torch.testing.assert_close(network(history, covariates), forecast + rest)
 
 
-@pytest.mark.parametrize("build", [nhits, tft])
+def test_deepar_feeds_back_what_it_said() -> None:
+    network = trained(deepar, "backprop", {}).model
+    values, known, _ = waves()[deepar].x
+    path = network.draw(values, known)
+    before = torch.cat([values[:, -1:], path[:, :-1]], dim=1)
+    torch.testing.assert_close(network(values, known, before)[..., 0], path)
+
+
+def test_paths_of_deepar_scatter_as_it_says_and_by_the_generator_alone() -> None:
+    network = trained(deepar, "backprop", {}).model
+    values, known, before = (
+        part[:1].repeat(4000, *[1] * (part.ndim - 1)) for part in waves()[deepar].x
+    )
+    drawn = network.draw(values, known, torch.Generator().manual_seed(3))
+    mean, spread = GaussianNegativeLogLikelihood.parameters(network(values, known, before)[:1])
+    # The first step's distribution depends on nothing drawn.
+    assert drawn[:, 0].mean().item() == pytest.approx(mean[0, 0].item(), abs=0.05)
+    assert drawn[:, 0].std().item() == pytest.approx(spread[0, 0].item(), rel=0.05)
+    torch.testing.assert_close(network.draw(values, known, torch.Generator().manual_seed(3)), drawn)
+
+
+@pytest.mark.parametrize("build", [nhits, tft, deepar])
 def test_the_generator_alone_decides_the_weights(build: Build) -> None:
     torch.manual_seed(1)
     first = build().state_dict()
