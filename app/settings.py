@@ -44,6 +44,11 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(256 * 2**20, ge=1, description="Largest dataset upload.")
     max_json_bytes: int = Field(16 * 2**20, ge=1024, description="Largest JSON request body.")
     max_rows: int = Field(5_000_000, ge=1, description="Most rows a table may have.")
+    max_columns: int = Field(1000, ge=2, description="Most columns a table may have.")
+    max_series: int = Field(50_000, ge=1, description="Most series a job's table may hold.")
+    max_table_bytes: int = Field(
+        2**30, ge=2**20, description="Largest size of a table in memory, however it is compressed."
+    )
     max_cells: int = Field(50_000_000, ge=1, description="Most rows × columns a table may have.")
     max_forecast_values: int = Field(
         20_000_000, ge=1, description="Most paths × series × steps one forecast may hold."
@@ -113,7 +118,13 @@ class Settings(BaseSettings):
 
     @property
     def table_limits(self) -> TableLimits:
-        return TableLimits(max_rows=self.max_rows, max_cells=self.max_cells)
+        return TableLimits(
+            max_rows=self.max_rows,
+            max_columns=self.max_columns,
+            max_cells=self.max_cells,
+            max_bytes=self.max_table_bytes,
+            max_series=self.max_series,
+        )
 
     @property
     def resolved_database_url(self) -> str:

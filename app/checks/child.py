@@ -41,6 +41,7 @@ def audit_for_fit(request: Document, limits: TableLimits) -> Document:
     config = TaskConfig.model_validate(request["config"])
     table = TableSource.from_dict(request["table"]).read(limits)
     _, report = audit(table, config)
+    limits.check_series(report.series)
     return {"audit": report.as_dict()}
 
 

@@ -1,8 +1,19 @@
 """Where files lie. Every name is made by the service; nothing a user sends becomes a path."""
 
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
+def _named(folder: Path, name: str) -> Path:
+    """A file right in the folder. Names are ids that the service made; should another ever come
+    this far, it must not become a path."""
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a file of the service")
+    return folder / name
 
 
 @dataclass(frozen=True)
@@ -49,32 +60,33 @@ class Storage:
         return self.root / "energy"
 
     def dataset(self, dataset_id: str, version: int) -> Path:
-        return self.datasets / (dataset_id if version == 1 else f"{dataset_id}.{version}")
+        name = dataset_id if version == 1 else f"{dataset_id}.{version}"
+        return _named(self.datasets, name)
 
     def attempt_model(self, job_id: str, attempt: int) -> Path:
         """The model an attempt writes. It counts only once a model row names it."""
-        return self.models / f"{job_id}-{attempt}"
+        return _named(self.models, f"{job_id}-{attempt}")
 
     def forecast(self, forecast_id: str, attempt: int) -> Path:
-        return self.forecasts / f"{forecast_id}-{attempt}.parquet"
+        return _named(self.forecasts, f"{forecast_id}-{attempt}.parquet")
 
     def inline_table(self, forecast_id: str, role: str) -> Path:
-        return self.forecasts / f"{forecast_id}.{role}.json"
+        return _named(self.forecasts, f"{forecast_id}.{role}.json")
 
     def log(self, name: str) -> Path:
-        return self.logs / f"{name}.log"
+        return _named(self.logs, f"{name}.log")
 
     def discard_attempt(self, job_id: str, attempt: int) -> None:
         """Remove whatever an attempt without a result left behind."""
-        for leftover in self.models.glob(f"{job_id}-{attempt}*"):
+        for leftover in self.models.glob(f"{_named(self.models, job_id).name}-{attempt}*"):
             if leftover.name.removeprefix(f"{job_id}-").split(".")[0] == str(attempt):
                 shutil.rmtree(leftover, ignore_errors=True)
 
     def discard_dataset(self, dataset_id: str) -> None:
         """Remove all versions of a dataset."""
-        for file in (self.datasets / dataset_id, *self.datasets.glob(f"{dataset_id}.*")):
+        for file in (_named(self.datasets, dataset_id), *self.datasets.glob(f"{dataset_id}.*")):
             file.unlink(missing_ok=True)
 
     def discard_forecast(self, forecast_id: str) -> None:
-        for leftover in self.forecasts.glob(f"{forecast_id}*"):
+        for leftover in self.forecasts.glob(f"{_named(self.forecasts, forecast_id).name}*"):
             leftover.unlink(missing_ok=True)

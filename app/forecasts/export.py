@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from autopq.forecast import Forecast
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# The last four are the full-width forms, which some spreadsheets take for the first ones.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def columns(frame: pd.DataFrame) -> dict[str, list[Any]]:

@@ -15,6 +15,7 @@ class TableLimits:
     max_columns: int = 1_000
     max_cells: int = 50_000_000
     max_bytes: int = 1 << 30
+    max_series: int = 50_000
 
     def check(self, rows: int, columns: int, size: int) -> None:
         """Raise InputError when `rows`, `columns`, their product or `size` in bytes is too much."""
@@ -32,6 +33,17 @@ class TableLimits:
                         "Send fewer series, a shorter past or only the columns needed.",
                     )
                 )
+
+    def check_series(self, series: int) -> None:
+        """Raise InputError when a table holds too many series."""
+        if series > self.max_series:
+            raise InputError(
+                Issue(
+                    "item_id",
+                    f"the table has {series} series; the limit is {self.max_series}.",
+                    "Send fewer series, or check that this column names them.",
+                )
+            )
 
 
 def check_names(names: Sequence[str]) -> None:

@@ -303,6 +303,21 @@ class TestLimits:
         problem = problem_of(service.http.post(url, json={"paths": 1, "history": long}))
         assert f"the limit is {len(table)}" in problem["detail"]
 
+    def test_columns_and_series_above_their_limits(
+        self, make_service: Any, table: pd.DataFrame
+    ) -> None:
+        service = make_service(max_columns=3, max_series=2, supervise=False, ready=False)
+        wide = table.assign(one=1, two=2).to_csv(index=False)
+        problem = problem_of(service.http.post("/v1/datasets", content=wide, headers=CSV))
+        assert "columns; the limit is 3" in problem["detail"]
+
+        many = pd.concat([table[["timestamp", "load"]].assign(item_id=name) for name in "abc"])
+        config = {"target": "load", "horizon": 24, "timezone": "Europe/Berlin"}
+        body = {"dataset_id": service.upload(many), "config": config}
+        problem = problem_of(service.http.post("/v1/jobs", json=body))
+        assert problem["errors"][0]["field"] == "item_id"
+        assert "3 series; the limit is 2" in problem["detail"]
+
     def test_json_body_above_the_limit(self, make_service: Any) -> None:
         service = make_service(max_json_bytes=2048, supervise=False, ready=False)
         body = {"dataset_id": "x" * 4096}

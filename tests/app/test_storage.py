@@ -92,27 +92,27 @@ class TestLists:
 class TestExport:
     @pytest.fixture
     def frame(self) -> pd.DataFrame:
-        names = ("=1+1", "@cmd", "-x", "plain")
+        names = ("=1+1", "@cmd", "-x", "plain", "＝1")
         stamps = np.arange("2024-01-01T00", "2024-01-01T02", dtype="datetime64[h]")
         forecast = Forecast(
             target="load",
             item_ids=names,
-            timestamps=np.tile(stamps.astype("datetime64[ns]"), (4, 1)),
+            timestamps=np.tile(stamps.astype("datetime64[ns]"), (5, 1)),
             timezone="UTC",
             levels=np.array([0.1, 0.9]),
-            quantiles=np.full((4, 2, 2), -1.0),
-            paths=np.empty((4, 0, 2), np.float32),
+            quantiles=np.full((5, 2, 2), -1.0),
+            paths=np.empty((5, 0, 2), np.float32),
         )
         return forecast.to_frame([0.1, 0.9])
 
     def test_csv_is_safe_in_a_spreadsheet(self, frame: pd.DataFrame) -> None:
         read = pd.read_csv(io.BytesIO(export.csv(frame)))
-        assert list(read["item_id"].unique()) == ["'=1+1", "'@cmd", "'-x", "plain"]
+        assert list(read["item_id"].unique()) == ["'=1+1", "'@cmd", "'-x", "plain", "'＝1"]
         assert (read["0.1"] == -1.0).all()  # numbers keep their sign
 
     def test_parquet_keeps_names_as_they_are(self, frame: pd.DataFrame) -> None:
         read = pd.read_parquet(io.BytesIO(export.parquet(frame)))
-        assert list(read["item_id"].unique()) == ["=1+1", "@cmd", "-x", "plain"]
+        assert list(read["item_id"].unique()) == ["=1+1", "@cmd", "-x", "plain", "＝1"]
 
 
 class TestSweep:
@@ -166,3 +166,22 @@ class TestLease:
         assert first.hold()
         first.release()
         assert second.hold()
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "a\\b", "*", "[a]", "a\0", "ä"])
+    def test_what_is_no_id_becomes_no_path(self, tmp_path: Path, name: str) -> None:
+        storage = Storage(tmp_path)
+        for make in (
+            lambda: storage.dataset(name, 1),
+            lambda: storage.dataset(name, 2),
+            lambda: storage.forecast(f"{name}/", 1),
+            lambda: storage.inline_table(f"{name}/", "history"),
+            lambda: storage.attempt_model(f"{name}/", 1),
+            lambda: storage.log(f"{name}/"),
+            lambda: storage.discard_dataset(name),
+            lambda: storage.discard_forecast(name),
+            lambda: storage.discard_attempt(name, 1),
+        ):
+            with pytest.raises(ValueError, match="no name"):
+                make()
