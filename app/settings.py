@@ -107,6 +107,9 @@ class Settings(BaseSettings):
         None, ge=0, description="Power of all CPUs without load; see `docs/energy.md`."
     )
     ram_watts: float | None = Field(None, ge=0, description="Power of the memory.")
+    max_energy_wh_per_month: float | None = Field(
+        None, gt=0, description="Electricity a tenant's jobs and forecasts may take in a month."
+    )
     energy_sample_seconds: float = Field(
         1.0, ge=0.1, le=60, description="How often the machine's electricity is sampled."
     )

@@ -38,6 +38,7 @@ class LeaderboardRow:
     stored_parameters: int | None = None
     dense_parameters: int | None = None
     bytes_sent: int | None = None
+    chosen: bool = False  # the one that became the model
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:

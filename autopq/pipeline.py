@@ -97,9 +97,10 @@ class AutoPQ:
         with bench.phase("evaluate"):
             score(candidates, splits, self.config, self._context, bench)
             ensemble = select_ensemble(candidates, splits) if self._effort.ensemble else None
-            rows = leaderboard(candidates, ensemble, failed, self.config.min_coverage)
-            chosen = winner(candidates, ensemble)
-            bench.advance(1, f"{rows[0].name} is best on validation")
+            chosen = winner(candidates, ensemble, self.config.prefer_cheaper_within)
+            rows = leaderboard(candidates, ensemble, failed, chosen, self.config.min_coverage)
+            name = next(row.name for row in rows if row.chosen)
+            bench.advance(1, f"{name} is chosen on validation")
         if self.config.refit:
             with bench.phase("refit"):
                 refit(chosen, panel, splits, self.config, self._effort, self._context, bench)

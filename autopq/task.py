@@ -101,6 +101,14 @@ class TaskConfig(BaseModel):
     validation_fraction: float = Field(
         0.2, gt=0, le=0.5, description="Last part of the rest, used for every choice."
     )
+    prefer_cheaper_within: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="Share of the best validation score that may be given up for less "
+        "electricity: of the candidates within it, the one that took least to train becomes the "
+        "model. What is measured differs a little from run to run, and so may the choice.",
+    )
     min_coverage: float | None = Field(
         None,
         gt=0,

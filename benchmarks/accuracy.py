@@ -58,7 +58,7 @@ def run(series: Series, data: Path, out: Path, preset: str, seed: int) -> dict[s
             panel, _ = audit(table, config)
             dense = result.model.quantiles(panel.windows([at], HORIZON))
             quantiles = interpolate(dense, DENSE_LEVELS, LEVELS)
-    winner = result.leaderboard[0]
+    winner = next(row for row in result.leaderboard if row.chosen)
     meta = {
         "wall_s": round(time.perf_counter() - began, 2),
         "fit_s": round(fitted_s, 2),

@@ -43,7 +43,7 @@ def run(series: int, days: int, preset: str, seed: int) -> tuple[dict[str, Any],
         result = AutoPQ(config, meter=meter).fit(history)
         fitted = time.perf_counter() - began
         forecast = result.model.predict(future=future)
-    best = result.leaderboard[0]
+    best = next(row for row in result.leaderboard if row.chosen)
     naive = next(row for row in result.leaderboard if row.forecaster == "seasonal_naive")
     row = {
         "series": series,

@@ -1,11 +1,12 @@
 """What a tenant may have waiting and stored. Checked in the transaction that adds to it, so that
 requests at the same time cannot pass together."""
 
-from app.accounts.schemas import Amount, Usage
+from app.accounts.schemas import Amount, Usage, Watthours
 from app.core.context import RequestContext
 from app.core.database import ReadSession
 from app.core.errors import QuotaError, TooManyError
 from app.datasets import repository as datasets
+from app.energy import service as energy
 from app.forecasts import repository as forecasts
 from app.jobs import repository as jobs
 
@@ -33,6 +34,16 @@ def check_room(context: RequestContext, session: ReadSession, size_bytes: int) -
         )
 
 
+def check_energy(context: RequestContext, session: ReadSession) -> None:
+    """Raises QuotaError when this month's electricity is used up."""
+    used, limit = energy.this_month_wh(session), context.settings.max_energy_wh_per_month
+    if limit is not None and used >= limit:
+        raise QuotaError(
+            f"The jobs and forecasts of this tenant took {used:.3g} of the {limit:.3g} Wh they may "
+            "take in a month. The next month begins on its first day, UTC."
+        )
+
+
 def usage(context: RequestContext) -> Usage:
     settings = context.settings
     with context.read() as session:
@@ -43,6 +54,9 @@ def usage(context: RequestContext) -> Usage:
             ),
             dataset_bytes=Amount(
                 used=datasets.total_bytes(session), limit=settings.max_dataset_bytes
+            ),
+            energy_wh_this_month=Watthours(
+                used=energy.this_month_wh(session), limit=settings.max_energy_wh_per_month
             ),
         )
 

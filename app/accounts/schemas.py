@@ -59,9 +59,17 @@ class Amount(BaseModel):
     limit: int
 
 
+class Watthours(BaseModel):
+    """Electricity there was, and how much there may be; null for no bound."""
+
+    used: float
+    limit: float | None
+
+
 class Usage(BaseModel):
-    """What the tenant has, against its quotas. Electricity is under `/v1/energy`."""
+    """What the tenant has, against its quotas. More of electricity is under `/v1/energy`."""
 
     queued_jobs: Amount
     queued_forecasts: Amount
     dataset_bytes: Amount
+    energy_wh_this_month: Watthours

@@ -44,8 +44,11 @@ class Preset(StrEnum):
 
 class Grouping(StrEnum):
     day = "day"
+    dataset = "dataset"
     forecaster = "forecaster"
     training_method = "training_method"
+    preset = "preset"
+    job = "job"
 
 
 def main() -> None:
@@ -124,6 +127,10 @@ def submit(
     test_fraction: Annotated[
         float | None, typer.Option(help="Last part of each series that scores are reported on.")
     ] = None,
+    prefer_cheaper_within: Annotated[
+        float | None,
+        typer.Option(help="Share of the best score to give up for less electricity."),
+    ] = None,
     min_coverage: Annotated[
         float | None,
         typer.Option(help="Share of values the 90 % interval must hold, such as 0.85."),
@@ -158,6 +165,7 @@ def submit(
         quantile_models=_split(quantile_models),
         training_methods=methods_by_stage(training_method),
         test_fraction=test_fraction,
+        prefer_cheaper_within=prefer_cheaper_within,
         min_coverage=min_coverage,
         refit=refit,
         seed=seed,

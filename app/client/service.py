@@ -197,7 +197,8 @@ class Client:
         return self._send(calls.energy(job_id))
 
     def energy_summary(self, group_by: str = "day") -> EnergySummary:
-        """What all jobs and forecasts took, by `day`, `forecaster` or `training_method`."""
+        """What all jobs and forecasts took, by `day`, `dataset`, `forecaster`,
+        `training_method`, `preset` or `job`."""
         return self._send(calls.energy_summary(group_by))
 
     # ------------------------------------------------------------------------ models

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from app.core.clock import now
 from app.core.database import ReadSession
 from app.energy import repository
 from app.energy.estimate import Past, estimate
@@ -100,6 +101,12 @@ def machines(session: ReadSession) -> MachinesEnergy:
             for (day, host), parts in days.items()
         ]
     )
+
+
+def this_month_wh(session: ReadSession) -> float:
+    """Of all jobs and forecasts since the first day of this month, UTC."""
+    first = now().date().replace(day=1)
+    return repository.total_mj(session, Filter(since=first)) / MJ_PER_WH
 
 
 def estimate_of(session: ReadSession, config: Mapping[str, Any], rows: int) -> Estimate:

@@ -74,6 +74,7 @@ def _create(
     _check_size(request.paths, checked["series"], model.config["horizon"], context.settings)
     with context.write() as session:
         quotas.check_queued_forecasts(context, session)
+        quotas.check_energy(context, session)
         models.get(session, model.id)  # may have been deleted meanwhile
         repository.add(session, row)
         status = ForecastStatus.model_validate(row, from_attributes=True)

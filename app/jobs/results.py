@@ -95,4 +95,5 @@ class LeaderboardEntry(BaseModel):
     stored_parameters: int | None = None
     dense_parameters: int | None = None
     bytes_sent: int | None = None
+    chosen: bool = Field(False, description="Whether it became the job's model.")
     details: dict[str, Any] = Field(default_factory=dict, description="What its parts say.")

@@ -145,7 +145,7 @@ class Worker:
                 attempt=self._attempt,
                 created_at=now(),
                 config=result.model.config.model_dump(mode="json"),
-                summary=rows[0],
+                summary=next(row for row in rows if row["chosen"]),
                 size_bytes=size,
             )
             models.add(session, model)

@@ -68,6 +68,7 @@ def create(
     url = None if request.webhook is None else str(request.webhook.url)
     with context.write() as session:
         quotas.check_queued_jobs(context, session)
+        quotas.check_energy(context, session)
         versions.get(session, request.dataset_id)  # may have been deleted meanwhile
         transitions.submit(session, row)
         if request.webhook is not None:

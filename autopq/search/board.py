@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from autopq.energy.worth import Choice, cheapest_within
 from autopq.errors import AutoPQError
 from autopq.leaderboard import LeaderboardRow
 from autopq.presets import REFERENCE_QUANTILE_MODEL
@@ -15,35 +16,59 @@ ENSEMBLE = "ensemble"
 COVERAGE = "coverage_90"
 
 
-def winner(candidates: list[Candidate], ensemble: Ensemble | None) -> list[tuple[Candidate, float]]:
-    """The members to keep and their weights: the ensemble's, or the best candidate alone.
+def winner(
+    candidates: list[Candidate], ensemble: Ensemble | None, cheaper_within: float | None = None
+) -> list[tuple[Candidate, float]]:
+    """The members to keep and their weights: the ensemble's, or the best candidate alone; with
+    `cheaper_within`, those of the cheapest choice whose score is at most so much worse.
 
     Raises AutoPQError when no candidate could be scored.
     """
-    if ensemble is not None:
-        return ensemble.members
-    best = min(candidates, key=lambda candidate: candidate.score, default=None)
-    if best is None or best.validation is None:
+    usable = [candidate for candidate in candidates if candidate.validation is not None]
+    if not usable:
         reasons = {candidate.error for candidate in candidates if candidate.error}
         raise AutoPQError(f"no candidate could be scored: {'; '.join(sorted(reasons)) or 'none'}")
-    return [(best, 1.0)]
+    if cheaper_within is not None:
+        return _cheapest(usable, ensemble, cheaper_within)
+    if ensemble is not None:
+        return ensemble.members
+    return [(min(usable, key=lambda candidate: candidate.score), 1.0)]
+
+
+def _cheapest(
+    usable: list[Candidate], ensemble: Ensemble | None, within: float
+) -> list[tuple[Candidate, float]]:
+    members = {candidate.name: [(candidate, 1.0)] for candidate in usable}
+    choices = [Choice(c.name, c.score, c.cost.energy_wh) for c in usable]
+    if ensemble is not None:
+        members[ENSEMBLE] = ensemble.members
+        score = ensemble.validation.scores[SCORE]
+        choices.append(Choice(ENSEMBLE, score, ensemble.cost.energy_wh))
+    return members[cheapest_within(choices, within).name]
 
 
 def leaderboard(
     candidates: list[Candidate],
     ensemble: Ensemble | None,
     failed: list[FailedPoint],
+    chosen: list[tuple[Candidate, float]],
     min_coverage: float | None = None,
 ) -> list[LeaderboardRow]:
     """Rows ranked by validation score; what failed comes last, with its reason. Rows whose 90 %
-    interval holds less than `min_coverage` are marked."""
+    interval holds less than `min_coverage` are marked, and so is the one of `chosen` members."""
+    name = ENSEMBLE if len(chosen) > 1 else chosen[0][0].name
     rows = [_row(candidate) for candidate in candidates]
     rows += [_failed_row(point) for point in failed]
     if ensemble is not None:
         rows.append(_ensemble_row(ensemble))
     rows.sort(key=lambda row: row.validation.get(SCORE, float("inf")))
     return [
-        replace(row, rank=rank, not_recommended=_missed(row, min_coverage))
+        replace(
+            row,
+            rank=rank,
+            not_recommended=_missed(row, min_coverage),
+            chosen=row.name == name and row.error is None,
+        )
         for rank, row in enumerate(rows, start=1)
     ]
 
@@ -86,6 +111,7 @@ def _row(candidate: Candidate) -> LeaderboardRow:
         spread=candidate.model.spread,
         error=candidate.error,
         not_recommended=None,
+        chosen=False,  # not known yet
         details=described,
         **_counts(described.values()),
     )

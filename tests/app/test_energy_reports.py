@@ -60,11 +60,10 @@ class TestSummary:
         assert answer.json()["errors"][0]["field"] == next(iter(query))
 
 
-def test_a_machine_is_split_into_jobs_forecasts_service_and_rest(
-    make_service: Any, table: Any
-) -> None:
-    service = make_service()
-    service.finish(service.submit(service.upload(table))["id"])
+def test_a_machine_is_split_and_a_month_is_bounded(make_service: Any, table: Any) -> None:
+    service = make_service(max_energy_wh_per_month=1e-6)
+    dataset_id = service.upload(table)
+    service.finish(service.submit(dataset_id)["id"])
     service.until(
         lambda: service.http.get("/v1/energy/machines").json()["days"], "the end of an attempt"
     )
@@ -75,6 +74,15 @@ def test_a_machine_is_split_into_jobs_forecasts_service_and_rest(
         assert day["service_wh"] > 0
         assert day["rest_wh"] > 0
         assert day["seconds"] > 0
+
+    # The quota of the month is used up by then.
+    usage = service.http.get("/v1/usage").json()["energy_wh_this_month"]
+    assert usage["used"] > usage["limit"] == 1e-6
+    body = {"dataset_id": dataset_id, "config": service.config}
+    refused = service.http.post("/v1/jobs", json=body)
+    assert refused.status_code == 403
+    assert refused.json()["type"] == "/problems/quota-exceeded"
+    assert "1e-06 Wh" in refused.json()["detail"]
 
 
 def test_a_job_tells_what_its_accuracy_cost(service: Any, finished_job: Document) -> None:

@@ -56,6 +56,11 @@ def own_usage(answer: httpx.Response) -> None:
     assert answer.json()["dataset_bytes"]["used"] < 2000  # each has 1000 and an upload
 
 
+def own_page(answer: httpx.Response) -> None:
+    assert answer.status_code == 200, answer.text
+    assert "dataset_of_default" not in answer.text
+
+
 def forbidden(answer: httpx.Response) -> None:
     """It is over all tenants, for which the scope `metrics` is needed."""
     assert answer.status_code == 403, answer.text
@@ -74,6 +79,8 @@ def made(answer: httpx.Response) -> None:
 WITHOUT_ID: dict[tuple[str, str], tuple[Callable[[httpx.Response], None], Document]] = {
     ("GET", "/v1/datasets"): (own_items, {}),
     ("GET", "/v1/energy"): (own_electricity, {}),
+    ("GET", "/v1/energy/report"): (own_page, {}),
+    ("GET", "/v1/energy/machines"): (forbidden, {}),
     ("GET", "/v1/forecasts"): (own_items, {}),
     ("GET", "/v1/jobs"): (own_items, {}),
     ("GET", "/v1/models"): (own_items, {}),
@@ -85,6 +92,7 @@ WITHOUT_ID: dict[tuple[str, str], tuple[Callable[[httpx.Response], None], Docume
         {"content": b"timestamp,y\n2024-01-01,1\n", "headers": {"Content-Type": "text/csv"}},
     ),
     ("POST", "/v1/jobs"): (not_found, {"json": {"dataset_id": "dataset_of_default"}}),
+    ("POST", "/v1/jobs:estimate"): (not_found, {"json": {"dataset_id": "dataset_of_default"}}),
     ("POST", "/v1/webhook-secret"): (made, {}),
     ("POST", "/v1/keys"): (made, {"json": {"name": "another"}}),
 }

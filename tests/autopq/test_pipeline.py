@@ -98,6 +98,27 @@ def test_the_forecast_is_finite_ordered_and_inside_its_limits(
     assert ((truth >= low) & (truth <= high)).mean() > 0.7
 
 
+def test_the_first_row_became_the_model(result: FitResult) -> None:
+    assert [row.rank for row in result.leaderboard if row.chosen] == [1]
+
+
+def test_a_cheaper_model_is_kept_where_scores_are_close(table: pd.DataFrame) -> None:
+    config = CONFIG.model_copy(
+        update={
+            "forecasters": ("seasonal_naive", "climatology"),
+            "quantile_models": ("residual",),
+            "prefer_cheaper_within": 1.0,
+            "refit": False,
+        }
+    )
+    result = AutoPQ(config).fit(table[:ROWS])
+    rows = result.leaderboard
+    limit = 2 * rows[0].validation["mean_pinball"]
+    near = [row for row in rows if row.validation["mean_pinball"] <= limit]
+    cheapest = min(near, key=lambda row: row.energy_wh)
+    assert [row.name for row in rows if row.chosen] == [cheapest.name]
+
+
 def test_the_leaderboard_shows_references_and_the_winner_first(result: FitResult) -> None:
     rows = result.leaderboard
     assert [row.rank for row in rows] == list(range(1, len(rows) + 1))
