@@ -11,6 +11,7 @@ from autopq.training_plan import NETWORKS, Stage
 
 REFERENCE_FORECASTER = "seasonal_naive"
 REFERENCE_QUANTILE_MODEL = "residual"
+GIVEN_FORECASTER = "given"
 
 
 @dataclass(frozen=True)
@@ -88,12 +89,17 @@ def effort(config: TaskConfig) -> Effort:
     quantile_models = config.quantile_models or _with_networks(
         base.quantile_models, config, ("cinn", "quantile")
     )
-    _check_installed(forecasters)
+    params = dict(base.params)
+    if config.given_forecast is not None:
+        forecasters = _with(GIVEN_FORECASTER, forecasters)
+        params[GIVEN_FORECASTER] = {"column": config.given_forecast}
+    _check_usable(config, forecasters)
     _check_networks(config, forecasters, quantile_models)
     return replace(
         base,
         forecasters=_with(REFERENCE_FORECASTER, forecasters),
         quantile_models=_with(REFERENCE_QUANTILE_MODEL, quantile_models),
+        params=params,
     )
 
 
@@ -106,9 +112,18 @@ def _with_networks(
     return names
 
 
-def _check_installed(forecasters: tuple[str, ...]) -> None:
+def _check_usable(config: TaskConfig, forecasters: tuple[str, ...]) -> None:
     reasons = [forecaster_registry.unavailable(name) for name in forecasters]
-    if issues := [reason for reason in reasons if reason is not None]:
+    issues = [reason for reason in reasons if reason is not None]
+    if GIVEN_FORECASTER in forecasters and config.given_forecast is None:
+        issues.append(
+            Issue(
+                "given_forecast",
+                f"'{GIVEN_FORECASTER}' needs to know which column holds the forecasts.",
+                "Name a known covariate in `given_forecast`.",
+            )
+        )
+    if issues:
         raise InputError(issues)
 
 

@@ -88,6 +88,11 @@ class TaskConfig(BaseModel):
     forecasters: tuple[str, ...] | None = Field(
         None, min_length=1, description="Point forecasters to try; the preset's when not given."
     )
+    given_forecast: str | None = Field(
+        None,
+        description="Known covariate that holds point forecasts made elsewhere: it joins the "
+        "forecasters as `given`.",
+    )
     quantile_models: tuple[str, ...] | None = Field(
         None, min_length=1, description="Quantile models to try; the preset's when not given."
     )
@@ -137,6 +142,10 @@ class TaskConfig(BaseModel):
             raise ValueError(f"the target '{self.target}' cannot be a known covariate")
         if self.target in self.static_features:
             raise ValueError(f"the target '{self.target}' cannot be a static feature")
+        if self.given_forecast is not None and self.given_forecast not in self.known_covariates:
+            raise ValueError(
+                f"`given_forecast` names '{self.given_forecast}': add it to `known_covariates`"
+            )
         if self.available_at is not None and not self.known_covariates:
             raise ValueError("`available_at` says when known covariates became known: name them")
         if self.delivery_day is not None and len(self.issue_times or ()) != 1:

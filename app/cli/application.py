@@ -113,6 +113,9 @@ def submit(
     forecasters: Annotated[
         list[str] | None, typer.Option(help="Point forecasters to try, like --known-covariates.")
     ] = None,
+    given_forecast: Annotated[
+        str | None, typer.Option(help="Known covariate that holds forecasts made elsewhere.")
+    ] = None,
     quantile_models: Annotated[
         list[str] | None, typer.Option(help="Quantile models to try, like --known-covariates.")
     ] = None,
@@ -162,6 +165,7 @@ def submit(
         upper=upper,
         preset=preset,
         forecasters=_split(forecasters),
+        given_forecast=given_forecast,
         quantile_models=_split(quantile_models),
         training_methods=methods_by_stage(training_method),
         test_fraction=test_fraction,

@@ -30,6 +30,7 @@ _BUILT_IN = {
     "svr": "autopq.forecasters.support_vectors:SupportVectors",
     "ets": "autopq.forecasters.exponential_smoothing:ExponentialSmoothing",
     "sarimax": "autopq.forecasters.arima:Sarimax",
+    "given": "autopq.forecasters.given:GivenForecast",
     "structural": "autopq.forecasters.structural:Structural",
 }
 
