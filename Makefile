@@ -58,8 +58,8 @@ bench-training: $(INSTALLED) $(DEMO_DATA) ## Measure the training methods agains
 	$(BIN)/python -m benchmarks.training all --seeds $(SEEDS) --data $(LOAD) --jobs 2 \
 		--out $(OUT)/training --report $(REPORT)
 
-bench-many: $(INSTALLED) ## Measure time and memory of one job over many series (PRESET=)
-	$(BIN)/python -m benchmarks.many_series --preset $(PRESET)
+bench-many: $(INSTALLED) ## Measure time and memory of one job over many series
+	$(BIN)/python -m benchmarks.many_series
 
 lock: ## Resolve the newest allowed versions into requirements.lock
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

@@ -6,7 +6,7 @@ any model code. Shapes: n series, H steps, Q levels of the dense grid, S paths.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -21,6 +21,15 @@ from autopq.evaluation.grid import interpolate
 
 Floats = npt.NDArray[np.float64]
 FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Fallback:
+    """A series that something simpler than the model had to answer for, and why."""
+
+    item_id: str
+    used: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,7 @@ class Forecast:
     levels: Floats  # [Q]
     quantiles: Floats  # [n, H, Q]
     paths: npt.NDArray[np.float32]  # [n, S, H]
+    fallbacks: tuple[Fallback, ...] = ()  # of the series the model could not answer for
 
     def at(self, levels: Sequence[float] | Floats) -> Floats:
         """[n, H, len(levels)] quantiles at any levels in (0, 1)."""
@@ -77,6 +87,7 @@ class Forecast:
             "timezone": self.timezone,
             "levels": self.levels.tolist(),
             "horizon": horizon,
+            "fallbacks": [asdict(fallback) for fallback in self.fallbacks],
         }
         table = pa.table(columns).replace_schema_metadata({"autopq": json.dumps(meta)})
         pq.write_table(table, path, compression="zstd")
@@ -102,6 +113,7 @@ class Forecast:
             levels=np.asarray(meta["levels"], float),
             quantiles=_matrix(table["quantiles"]).reshape(n, horizon, -1),
             paths=np.moveaxis(drawn.reshape(n, horizon, -1), 1, 2).astype(np.float32),
+            fallbacks=tuple(Fallback(**fallback) for fallback in meta.get("fallbacks", ())),
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 
@@ -12,17 +13,19 @@ from autopq import artifact
 from autopq.context import FitContext
 from autopq.data.history import panel_of, panel_state
 from autopq.data.panel import Floats, Panel, Windows
-from autopq.errors import ArtifactError
+from autopq.errors import ArtifactError, InputError, Issue
 from autopq.evaluation.grid import DENSE_LEVELS
-from autopq.forecast import Forecast
+from autopq.forecast import Fallback, Forecast
 from autopq.forecasters import registry as forecasters
 from autopq.forecasters.base import PointForecaster
 from autopq.members import Member, averaged, clip, dense_quantiles, with_marginals
 from autopq.observer import SilentObserver
 from autopq.quantiles import registry as quantile_models
-from autopq.situation import asked_for, situation
+from autopq.situation import asked_for, situation, unusable
 from autopq.state import State
 from autopq.task import TaskConfig
+
+Singles = npt.NDArray[np.float32]
 
 DEFAULT_PATHS = 200
 
@@ -34,6 +37,7 @@ class FittedModel:
     config: TaskConfig
     members: tuple[Member, ...]  # weights sum to 1, the largest first
     history: Panel
+    fallback: Member | None = None  # answers where the members cannot
 
     def predict(
         self,
@@ -48,14 +52,18 @@ class FittedModel:
         `history`, in the layout of the training table, brings newer rows (or others: the end of
         what is sent is the present); without it the training data's end is the present. `future`
         holds the known covariates of the steps to forecast; they may as well stand in `history`,
-        with an empty target.
+        with an empty target. Where what was sent says too little of a series, or the model's
+        answer is not finite, the fallback answers and the forecast says so.
 
         Raises InputError for rows that do not fit the task or missing future covariates.
         """
         panel, items = situation(self.config, self.history, history, future)
         windows, steps = asked_for(self.config, panel, items)
-        points = self._points(windows)
-        quantiles = self._quantiles(windows, points)
+        # The end of the training data is what the members were made for.
+        reasons = unusable(windows)
+        if history is None:
+            reasons = [None for _ in reasons]
+        quantiles, drawn, fallbacks = self._answer(windows, reasons, paths)
         return Forecast(
             target=self.config.target,
             item_ids=items,
@@ -63,7 +71,56 @@ class FittedModel:
             timezone=panel.timezone,
             levels=DENSE_LEVELS,
             quantiles=quantiles[:, :steps],
-            paths=self._paths(windows, points, quantiles, paths)[:, :, :steps],
+            paths=drawn[:, :, :steps],
+            fallbacks=fallbacks,
+        )
+
+    def _answer(
+        self, windows: Windows, reasons: list[str | None], paths: int
+    ) -> tuple[Floats, Singles, tuple[Fallback, ...]]:
+        """Quantiles [n, H, Q] and paths [n, S, H] of one window a series, by the fallback where
+        there is a reason not to ask the members."""
+        quantiles = np.full((len(windows), windows.horizon, len(DENSE_LEVELS)), np.nan)
+        drawn = np.empty((len(windows), paths, windows.horizon), np.float32)
+        asked = np.array([reason is None for reason in reasons])
+        if asked.any():
+            usable = windows.take(asked)
+            points = self._points(usable)
+            quantiles[asked] = self._quantiles(usable, points)
+            drawn[asked] = self._paths(usable, points, quantiles[asked], paths)
+        finite = np.isfinite(quantiles).all(axis=(1, 2)) & np.isfinite(drawn).all(axis=(1, 2))
+        if finite.all():
+            return quantiles, drawn, ()
+        failed = windows.take(~finite)
+        items = [windows.panel.item_ids[s] for s in failed.series]
+        why = [
+            reason or "the model's answer is not finite"
+            for reason, fine in zip(reasons, finite, strict=True)
+            if not fine
+        ]
+        member = self._stand_in(items, why)
+        usual = member.points(failed, self.config)
+        quantiles[~finite] = dense_quantiles(
+            member.quantile_model, failed, usual, self.config, self._rng()
+        )
+        samples = member.quantile_model.sample(failed, usual, paths, self._rng())
+        drawn[~finite] = clip(samples, self.config)
+        name = member.forecaster.name if member.forecaster else member.quantile_model.name
+        fallbacks = [Fallback(item, name, reason) for item, reason in zip(items, why, strict=True)]
+        return quantiles, drawn, tuple(fallbacks)
+
+    def _stand_in(self, items: list[str], why: list[str]) -> Member:
+        if self.fallback is not None:
+            return self.fallback
+        raise InputError(
+            [
+                Issue(
+                    self.config.target,
+                    f"series '{item}' cannot be forecast: {reason}.",
+                    "Send a longer history, or train again to have a fallback.",
+                )
+                for item, reason in zip(items, why, strict=True)
+            ]
         )
 
     def quantiles(self, windows: Windows) -> Floats:
@@ -89,7 +146,7 @@ class FittedModel:
 
     def _paths(
         self, windows: Windows, points: list[Floats | None], quantiles: Floats, paths: int
-    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    ) -> Singles:
         """The weightiest member's paths; with several members, moved onto the marginals of
         all."""
         drawn = self.members[0].quantile_model.sample(windows, points[0], paths, self._rng())
@@ -106,7 +163,8 @@ class FittedModel:
         components: dict[str, State] = {"history": panel_state(self.history)}
         members: list[dict[str, Any]] = []
         stored: dict[int, str] = {}  # members may share a forecaster, or have two of one name
-        for number, member in enumerate(self.members):
+        fallback = () if self.fallback is None else (self.fallback,)
+        for number, member in enumerate((*self.members, *fallback)):
             row: dict[str, Any] = {
                 "weight": member.weight,
                 "forecaster": None,
@@ -120,7 +178,11 @@ class FittedModel:
                 if key not in components:
                     components[key] = forecaster.state()
             members.append(row)
-        settings = {"config": self.config.model_dump(mode="json"), "members": members}
+        settings = {
+            "config": self.config.model_dump(mode="json"),
+            "members": members[: len(self.members)],
+            "fallback": members[len(self.members) :],
+        }
         artifact.save(directory, components, settings)
 
     @classmethod
@@ -131,15 +193,16 @@ class FittedModel:
         """
         components, settings = artifact.load(directory)
         try:
+            rows = [*settings["members"], *settings.get("fallback", [])]
             fitted: dict[str, PointForecaster] = {
                 key: forecasters.load(name).from_state(components[key])
                 for key, name in {
                     row["forecaster_component"]: row["forecaster"]
-                    for row in settings["members"]
+                    for row in rows
                     if row["forecaster"] is not None
                 }.items()
             }
-            members = tuple(
+            made = [
                 Member(
                     fitted.get(row.get("forecaster_component")),
                     quantile_models.load(row["quantile_model"]).from_state(
@@ -147,9 +210,11 @@ class FittedModel:
                     ),
                     float(row["weight"]),
                 )
-                for row in settings["members"]
-            )
+                for row in rows
+            ]
+            count = len(settings["members"])
             config = TaskConfig.model_validate(settings["config"])
-            return cls(config, members, panel_of(components["history"]))
+            history = panel_of(components["history"])
+            return cls(config, tuple(made[:count]), history, next(iter(made[count:]), None))
         except (KeyError, ValueError) as error:
             raise ArtifactError(f"the model in '{directory.name}' lacks {error}") from error

@@ -17,6 +17,7 @@ from autopq.data.report import AuditReport
 from autopq.data.splits import Splits, split
 from autopq.data.table import read_table
 from autopq.energy import EnergyMeter, create_meter
+from autopq.fallback import fit_fallback
 from autopq.leaderboard import LeaderboardRow
 from autopq.model import FittedModel
 from autopq.observer import Observer, SilentObserver
@@ -105,8 +106,9 @@ class AutoPQ:
             with bench.phase("refit"):
                 refit(chosen, panel, splits, self.config, self._effort, self._context, bench)
                 bench.advance(1, "refitted on all rows")
+        fallback = fit_fallback(panel, splits, self.config, self._context)
         kept = tail(panel, history_rows(panel, self.config.horizon))
-        return FitResult(FittedModel(self.config, members(chosen), kept), rows, report)
+        return FitResult(FittedModel(self.config, members(chosen), kept, fallback), rows, report)
 
     def _split(self, panel: Panel) -> Splits:
         return split(

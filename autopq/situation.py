@@ -64,6 +64,22 @@ def asked_for(config: TaskConfig, panel: Panel, items: tuple[str, ...]) -> tuple
     return windows, int(steps[0])
 
 
+def unusable(windows: Windows) -> list[str | None]:
+    """[n] why a series' rows before its origin say too little to forecast from; None where they
+    are enough. A model never learned to answer from less than half a season of values."""
+    panel, season = windows.panel, windows.panel.freq.season
+    end = panel.offsets[windows.series] + windows.origin
+    start = np.maximum(end - 2 * season, panel.offsets[windows.series])
+    known = panel.known_before[end] - panel.known_before[start]
+    needed = -(-season // 2)
+    return [
+        None
+        if count >= needed
+        else f"known values among the last {2 * season} steps: {count}, needed: {needed}"
+        for count in known.tolist()
+    ]
+
+
 def stored_frame(stored: Panel, config: TaskConfig) -> pd.DataFrame:
     """The stored rows as a table in the layout the model was trained on."""
     columns: dict[str, object] = {

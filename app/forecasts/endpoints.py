@@ -1,6 +1,7 @@
 """`/v1/models/{id}/forecasts` and `/v1/forecasts`."""
 
 from collections.abc import Callable, Collection
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import pandas as pd
@@ -167,6 +168,7 @@ def get_forecast(
             "target": forecast.target,
             "quantile_levels": levels,
             "energy": figures.model_dump(),
+            "fallbacks": [asdict(fallback) for fallback in forecast.fallbacks],
         }
         return forecast.to_frame(levels), about
 

@@ -1,6 +1,7 @@
 """Tables of a forecast as JSON columns, CSV, Parquet or an Arrow stream."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -103,14 +104,13 @@ def select(forecast: Forecast, item_ids: Sequence[str]) -> Forecast:
     if unknown:
         raise KeyError(unknown[0])
     rows = [i for i, item in enumerate(forecast.item_ids) if item in set(item_ids)]
-    return Forecast(
-        target=forecast.target,
+    return replace(
+        forecast,
         item_ids=tuple(forecast.item_ids[i] for i in rows),
         timestamps=forecast.timestamps[rows],
-        timezone=forecast.timezone,
-        levels=forecast.levels,
         quantiles=forecast.quantiles[rows],
         paths=forecast.paths[rows],
+        fallbacks=tuple(f for f in forecast.fallbacks if f.item_id in set(item_ids)),
     )
 
 

@@ -58,6 +58,14 @@ class ForecastStatus(BaseModel):
     finished_at: datetime | None
 
 
+class Fallback(BaseModel):
+    """A series that something simpler than the model answered for."""
+
+    item_id: str
+    used: str = Field(examples=["climatology"])
+    reason: str = Field(examples=["known values among the last 48 steps: 2, needed: 12"])
+
+
 class QuantileTable(BaseModel):
     """Quantiles column by column: `item_id`, `timestamp` and one column per level."""
 
@@ -77,6 +85,9 @@ class QuantileTable(BaseModel):
         ]
     )
     energy: Figures
+    fallbacks: list[Fallback] = Field(
+        default_factory=list, description="Series the model could not answer for, and why."
+    )
 
 
 class PathTable(BaseModel):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from autopq.data.columns import Columns, find_columns
@@ -12,7 +13,7 @@ from autopq.data.grid import lay_on_grid
 from autopq.data.inspection import Inspection, inspection_of
 from autopq.data.limits import check_names
 from autopq.data.origins import reach, settled
-from autopq.data.panel import Panel
+from autopq.data.panel import Panel, Times
 from autopq.data.public_holidays import with_holidays
 from autopq.data.report import AuditReport, Remark
 from autopq.data.requirements import missing_future, settle_frequency, too_little
@@ -51,6 +52,10 @@ def audit(
     stamped = one_a_stamp(rows, columns.target) if vintages else rows
     freq = settle_frequency(stamped, freq, columns.timestamp)
     remarks = _clock_remarks(clock)
+    presents = None
+    if purpose == "predict":
+        ahead = 0 if future is not None or not columns.covariates else reach(config, freq)
+        presents = _presents(rows, freq, ahead)
     if future is not None:
         rows, dropped = _with_future(rows, clock, future, config, freq, columns)
         if dropped:
@@ -68,6 +73,7 @@ def audit(
         columns.covariates,
         field=columns.timestamp,
         horizon=reach(config, freq) if purpose == "predict" else 0,
+        presents=presents,
     )
     if vintages:
         panel = with_vintages(grid.panel, rows, keep=purpose == "fit")
@@ -83,6 +89,14 @@ def audit(
         raise InputError(issues)
     report = report_of(grid, len(table), columns, config, tuple(remarks))
     return with_holidays(grid.panel, config.holidays), report
+
+
+def _presents(rows: Rows, freq: Frequency, ahead: int) -> Times:
+    """[S] the last stamp of the past of a series that says nothing of it: its last row, or that
+    `ahead` steps earlier where the table holds the covariates of the steps to forecast as well."""
+    last = np.searchsorted(rows.series, np.arange(len(rows.item_ids)), side="right") - 1
+    ends = [pd.Timestamp(stamp) - ahead * freq.offset for stamp in rows.time[last]]
+    return np.array(ends, "datetime64[us]")
 
 
 def _as_sent(config: TaskConfig, table: pd.DataFrame) -> TaskConfig:

@@ -14,6 +14,7 @@ from autopq.task import TaskConfig
 Mask = npt.NDArray[np.bool_]
 Runs = npt.NDArray[np.int64]
 
+_FEW_COMPLETE = 0.5  # of all windows
 _SHORTEST_FLAT = 12  # steps; below that equal values are no surprise at any frequency
 
 
@@ -49,7 +50,7 @@ def report_of(
         missing_values={n: int((mask & grid.given).sum()) for n, mask in missing.items()},
         missing_blocks=_longest(panel, {n: _runs(panel, mask) for n, mask in missing.items()}),
         flat_stretches=_longest(panel, {target_name: flat}),
-        zero_share=float((values == 0).mean()),
+        zero_share=float((values == 0).mean()) if len(values) else 0.0,
         negative=int((values < 0).sum()),
         short_days=short,
         long_days=long,
@@ -72,6 +73,13 @@ def _remarks(
             if name != target:
                 message = "values are missing; the last known one stands in for them"
             remarks.append(Remark(code, message, name, int(mask.sum())))
+    complete, windows = _complete_windows(panel, config.horizon)
+    if complete < _FEW_COMPLETE * windows:
+        message = (
+            f"windows of {config.horizon} steps have no value missing; only these are trained on "
+            "and scored"
+        )
+        remarks.append(Remark("few_complete_windows", message, target, complete))
     if panel.vintages is not None:
         late = panel.vintages.first_known(len(panel.time)) > panel.time[:, None]
         for name, count in zip(config.known_covariates, late.sum(axis=0), strict=True):
@@ -96,6 +104,17 @@ def _remarks(
         message = "the target stays the same for longer than a season"
         remarks.append(Remark("flat_stretch", message, target, flat))
     return remarks
+
+
+def _complete_windows(panel: Panel, horizon: int) -> tuple[int, int]:
+    """How many windows of all series have every target, and how many there are."""
+    complete = total = 0
+    for offset, length in zip(panel.offsets, panel.lengths, strict=True):
+        known = panel.known_before[offset : offset + length + 1]
+        if length >= horizon:
+            complete += int((known[horizon:] - known[:-horizon] == horizon).sum())
+            total += int(length) - horizon + 1
+    return complete, total
 
 
 def _constant_series(panel: Panel) -> int:
@@ -157,6 +176,8 @@ def _changed_days(panel: Panel) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _summary(panel: Panel, number: int) -> SeriesSummary:
     offset, length = int(panel.offsets[number]), int(panel.lengths[number])
     values: Floats = panel.target[offset : offset + length]
+    known = values[np.isfinite(values)]
+    known = known if len(known) else np.array([np.nan])
     return SeriesSummary(
         item_id=panel.item_ids[number],
         rows=length,
@@ -164,10 +185,10 @@ def _summary(panel: Panel, number: int) -> SeriesSummary:
         end=_stamp(panel.local_time[offset + length - 1]),
         missing=int(np.isnan(values).sum()),
         future_rows=int(panel.sizes[number]) - length,
-        mean=float(np.nanmean(values)),
-        std=float(np.nanstd(values)),
-        minimum=float(np.nanmin(values)),
-        maximum=float(np.nanmax(values)),
+        mean=float(known.mean()),
+        std=float(known.std()),
+        minimum=float(known.min()),
+        maximum=float(known.max()),
     )
 
 

@@ -36,19 +36,25 @@ def lay_on_grid(
     *,
     field: str,
     horizon: int = 0,
+    presents: Times | None = None,
 ) -> Grid:
     """The rows as a panel. Every series begins at its first known target; rows after its last
-    known target hold future covariates, at least `horizon` of them.
+    known target hold future covariates, at least `horizon` of them. A series without a known
+    target begins with its first row and is in the past up to its entry of `presents` [S]; without
+    `presents` it is an error.
 
     `rows` are sorted by series and time and free of duplicates. Raises InputError for stamps off
     the grid (naming row and series), for series without a target and for absurd gaps.
     """
     bounds = np.searchsorted(rows.series, np.arange(len(rows.item_ids) + 1))
     spans = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
-    starts, positions, issues = [], [], []
+    starts, positions, lengths, issues = [], [], [], []
     total = 0
-    for item_id, span in zip(rows.item_ids, spans, strict=True):
+    for number, (item_id, span) in enumerate(zip(rows.item_ids, spans, strict=True)):
         known = np.flatnonzero(np.isfinite(rows.target[span]))
+        if len(known) == 0 and presents is not None:
+            past = np.searchsorted(rows.time[span], presents[number], side="right")
+            known = np.array([0, max(int(past) - 1, 0)])
         if len(known) == 0:
             issues.append(
                 Issue(
@@ -71,27 +77,22 @@ def lay_on_grid(
             continue
         starts.append(inside)
         positions.append(position)
+        lengths.append(int(position[known[-1] - known[0]]) + 1)
     if issues:
         raise InputError(issues)
-    return _fill(rows, starts, positions, freq, timezone, names, horizon)
+    return _fill(rows, starts, positions, np.array(lengths), freq, timezone, names, horizon)
 
 
 def _fill(
     rows: Rows,
     spans: list[slice],
     positions: list[Ints],
+    lengths: Ints,
     freq: Frequency,
     timezone: str | None,
     names: tuple[str, ...],
     horizon: int,
 ) -> Grid:
-    lengths = np.array(
-        [
-            position[np.flatnonzero(np.isfinite(rows.target[span]))[-1]] + 1
-            for span, position in zip(spans, positions, strict=True)
-        ],
-        dtype=np.int64,
-    )
     ends = np.array([position[-1] + 1 for position in positions], dtype=np.int64)
     sizes = np.maximum(ends, lengths + horizon)
     offsets = np.append(0, np.cumsum(sizes)[:-1]).astype(np.int64)

@@ -12,6 +12,8 @@ from autopq.forecasters.scaling import SeriesScale
 from autopq.quantiles.base import NeedsPoint, QuantileModel
 from autopq.quantiles.error_scale import fit_error_scale
 
+_FEW_WINDOWS = 8
+
 
 class ResidualQuantiles(QuantileModel):
     """The point forecast plus the empirical distribution of validation errors at each step.
@@ -49,7 +51,7 @@ class ResidualQuantiles(QuantileModel):
         limit = int(self.params["max_windows"])
         if len(errors) > limit:
             errors = errors[np.linspace(0, len(errors) - 1, limit).astype(np.int64)]
-        self._errors: Floats = errors
+        self._errors: Floats = _enough(errors)
 
     def sample(
         self, windows: Windows, points: Floats | None, paths: int, rng: np.random.Generator
@@ -85,6 +87,14 @@ class ResidualQuantiles(QuantileModel):
         """[n] error size of each window's series."""
         _, scale = self._scale.of(windows.panel)
         return scale[windows.series]
+
+
+def _enough(errors: Floats) -> Floats:
+    """[m, H] errors; of few windows every step is lent the errors of all steps, or a single
+    window would leave no spread at all."""
+    if len(errors) >= _FEW_WINDOWS:
+        return errors
+    return np.concatenate([np.roll(errors, shift, axis=1) for shift in range(errors.shape[1])])
 
 
 def _given(points: Floats | None) -> Floats:

@@ -221,16 +221,21 @@ def _validation(
     windows, point = splits.validation, candidate.point
     points = point.validation if point else None
     rng = context.generator("score")
-    if not candidate.model.fits_on_validation or len(windows) < 2:
+    if not candidate.model.fits_on_validation:
         return scored(windows, dense_quantiles(candidate.model, windows, points, config, rng))
     # A model that learns from validation targets is scored by fits that did not see them: the
     # earlier half is forecast by a fit on the later one, and the other way round.
     quantiles = np.empty((len(windows), windows.horizon, len(DENSE_LEVELS)))
     early = np.arange(len(windows)) < len(windows) // 2
     early[np.argsort(windows.panel.time[windows.start], kind="stable")] = early.copy()
-    for held in (early, ~early):
+    halves = [held for held in (early, ~early) if held.any()]
+    for held in halves:
         model = registry.create(candidate.model.name, **candidate.model.params)
         kept, given = windows.take(~held), None if points is None else points[~held]
+        if len(kept) == 0:
+            # A single window cannot be learned from and be scored: training windows stand in.
+            kept = splits.train
+            given = point.points(kept, config) if point else None
         model.fit(splits.train, point.out_of_fold if point else None, kept, given, context)
         asked = None if points is None else points[held]
         quantiles[held] = dense_quantiles(model, windows.take(held), asked, config, rng)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from autopq.context import FitContext
-from autopq.data.panel import Floats
+from autopq.data.panel import Floats, Windows
 from autopq.data.splits import Splits, blocked_folds
 from autopq.forecasters import registry
 from autopq.forecasters.base import PointForecaster
@@ -36,6 +36,10 @@ class PointFit:
     @property
     def name(self) -> str:
         return self.variant.name
+
+    def points(self, windows: Windows, config: TaskConfig) -> Floats:
+        """[n, H] clipped forecasts of any windows."""
+        return clip(self.forecaster.predict(windows), config)
 
     @property
     def label(self) -> str:

@@ -54,6 +54,21 @@ class TestForecastForms:
         assert sum(columns["steps"]) == 24
         assert all(low <= high for low, high in zip(columns["0.1"], columns["0.9"], strict=True))
 
+    def test_a_fallback_is_told(self, service: Any, forecast: Document) -> None:
+        url = f"/v1/forecasts/{forecast['id']}"
+        assert service.http.get(url).json()["fallbacks"] == []
+        stamps = pd.date_range("2030-01-01", periods=60, freq="h").map(str).tolist()
+        empty, mild, item = [None] * 60, [5.0] * 60, ["meter-1"] * 60
+        columns = {"item_id": item, "timestamp": stamps, "load": empty, "temperature": mild}
+        silent = {"columns": columns}
+        found = service.forecast(forecast["model_id"], history=silent, paths=5)
+        assert found["state"] == "succeeded", found
+        answer = service.http.get(f"/v1/forecasts/{found['id']}").json()
+        (fallback,) = answer["fallbacks"]
+        assert fallback["used"] == "climatology"
+        assert "needed: 12" in fallback["reason"]
+        assert len(answer["columns"]["timestamp"]) == 24
+
     def test_series_that_is_not_there(self, service: Any, forecast: Document) -> None:
         answer = service.http.get(f"/v1/forecasts/{forecast['id']}", params={"item_id": "other"})
         assert answer.status_code == 422
