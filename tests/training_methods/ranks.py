@@ -21,6 +21,12 @@ from training_methods import (
 )
 from training_methods.ab_training import AbTraining
 from training_methods.oialr import Oialr
+from training_methods.optimization import (
+    OptimizerName,
+    assert_holds_exactly_trainable,
+    create_optimizer,
+    swap_parameters,
+)
 
 STEPS = 40
 SAMPLES, BATCH = 64, 16
@@ -167,6 +173,38 @@ def resumed(communicator: Communicator, name: str, at: int) -> tuple[dict[str, A
     return through, run(again, 5)
 
 
+def momentum(communicator: Communicator, kind: OptimizerName) -> dict[str, Any]:
+    """What the optimiser keeps of one weight before and after the groups part, and whether it
+    keeps anything once they have synchronised."""
+    data = regression(SAMPLES, seed=communicator.rank)
+    offered = replace(context(data), communicator=communicator, max_epochs=8)
+    method = AbTraining(warmup=0.25, period=6, full_steps=1, cutoff=0.3)
+    method.prepare(network(), create_loss("mse"), offered)
+    optimizer = create_optimizer(
+        kind, method.parameter_groups(), learning_rate=1e-2, weight_decay=0.0, momentum=0.9
+    )
+    key = {"sgd": "momentum_buffer", "adam": "exp_avg"}[kind]
+    weight, found = method.weights[0], {}
+    for step in range(6):
+        optimizer.zero_grad()
+        method.compute_gradients(data.gather(torch.arange(SAMPLES)), step)
+        method.reduce_gradients()
+        optimizer.step()
+        before = None if weight.factored else optimizer.state[weight.whole][key]
+        change = method.after_optimizer_step(step)
+        if change is None:
+            continue
+        swap_parameters(optimizer, change.replaced)
+        assert_holds_exactly_trainable(optimizer, method.model)
+        if weight.factored:
+            factors = [factor.detach() for factor in weight.factors]
+            trained = weight.factors[method.trained]
+            found |= {"before": before, "factors": factors, "after": optimizer.state[trained][key]}
+        else:
+            found["kept after synchronisation"] = weight.whole in optimizer.state
+    return found
+
+
 def refusals(communicator: Communicator, **options: Any) -> list[str]:
     data = regression()
     offered = replace(context(data), communicator=communicator, max_epochs=STEPS)
@@ -218,6 +256,7 @@ def two(communicator: Communicator) -> dict[str, Any]:
         "validated": fit(communicator, create_method("ab_training", **PHASES), validate=True),
         "resumed": [resumed(communicator, "ab_training", at) for at in (1, 3, 4, 8)],
         "resumed local_sgd": resumed(communicator, "local_sgd", 3),
+        "momentum": {kind: momentum(communicator, kind) for kind in ("sgd", "adam")},
         "refused": refusals(communicator, group_size=2),
     }
 

@@ -101,6 +101,18 @@ def test_each_group_trains_its_factor_and_leaves_the_other(two_ranks: Ranks, mod
             assert step["before"]["gradients"] == step["before"]["trained"]
 
 
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
+def test_what_the_optimiser_knows_follows_onto_the_factor(two_ranks: Ranks, kind: str) -> None:
+    """dL/dA = (dL/dW) Bᵀ and dL/dB = Aᵀ (dL/dW): momentum goes the way of the gradient, and is
+    left behind when the weight is whole again."""
+    for rank, answer in enumerate(two_ranks):
+        found = answer["momentum"][kind]
+        a, b = found["factors"]
+        before, after = found["before"], found["after"]
+        torch.testing.assert_close(after, before @ b.T if rank == 0 else a.T @ before)
+        assert not found["kept after synchronisation"]
+
+
 def test_what_the_modes_make_of_both_groups_work(two_ranks: Ranks) -> None:
     """ΔA from rank 0 and ΔB from rank 1; the identities in their changes, in double precision."""
     formulas = {

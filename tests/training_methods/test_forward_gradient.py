@@ -142,7 +142,7 @@ def test_as_many_orthonormal_tangents_as_weights_are_backprop(family: str) -> No
     torch.autograd.backward(loss(model(*data.x), data.y))
     for name, parameter in model.named_parameters():
         expected = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-        torch.testing.assert_close(found[name], expected, rtol=0, atol=1e-8)
+        torch.testing.assert_close(found[name], expected, rtol=0, atol=1e-10)
 
 
 def test_activity_tangents_spanning_all_outputs_are_backprop() -> None:
