@@ -30,14 +30,17 @@ NETWORKS: dict[Stage, tuple[str, ...]] = {
     "quantile": ("mlp_quantile",),
 }
 
-_CHAIN = "its layers form a chain, and blocks in a chain have no loss of their own; use f3"
+# What no network of a stage can be trained by; what one of several cannot has its own reason there.
 REFUSED: dict[Stage, dict[str, str]] = {
-    "forecaster": {"block_local": _CHAIN},
+    "forecaster": {},
     "cinn": {
         "f3": "a likelihood has no output error to feed back; use block_local",
         "last_layer_only": "every block of a flow changes the density; use block_local",
     },
-    "quantile": {"block_local": _CHAIN},
+    "quantile": {
+        "block_local": "its layers form a chain, and blocks in a chain have no loss of their own; "
+        "use f3"
+    },
 }
 
 # What each method may be told beyond its name: the arguments of its class.

@@ -15,6 +15,7 @@ from autopq import AutoPQ, TaskConfig
 from autopq.errors import InputError
 from autopq.forecasters import registry as forecasters
 from autopq.forecasters.networks.mlp import MLP
+from autopq.forecasters.networks.nhits import NHiTS
 from autopq.presets import effort
 from autopq.quantiles import registry as quantile_models
 from autopq.quantiles.flow import ConditionalFlow, FlowSettings
@@ -117,7 +118,11 @@ class _Ranks(LocalCommunicator):
     world_size = 2
 
 
-def _network_of(stage: str) -> tuple[nn.Module, Loss, TensorData]:
+Kind = tuple[nn.Module, Loss, TensorData]
+
+
+def _networks_of(stage: str) -> list[Kind]:
+    """A network of every kind that the stage has."""
     generator = torch.Generator().manual_seed(0)
     x = torch.randn(16, 40, generator=generator)
     if stage == "cinn":
@@ -125,25 +130,31 @@ def _network_of(stage: str) -> tuple[nn.Module, Loss, TensorData]:
             dimensions=8, condition_size=40, blocks=2, hidden=80, condition_hidden=80, embedding=64
         )
         data = TensorData((torch.randn(16, 8, generator=generator), x))
-        return ConditionalFlow(settings, generator), create_loss("flow_nll"), data
-    levels = (0.1, 0.5, 0.9)
-    network = MLP(40, 3 if stage == "quantile" else 1, hidden=64, layers=2, dropout=0.0)
-    network.initialise(generator)
+        return [(ConditionalFlow(settings, generator), create_loss("flow_nll"), data)]
+    chain = MLP(40, 3 if stage == "quantile" else 1, hidden=64, layers=2, dropout=0.0)
+    chain.initialise(generator)
     if stage == "quantile":
-        return network, create_loss("pinball", levels=levels), TensorData((x,), x[:, 0])
-    return network, create_loss("mae"), TensorData((x,), x[:, :1])
+        levels = (0.1, 0.5, 0.9)
+        return [(chain, create_loss("pinball", levels=levels), TensorData((x,), x[:, 0]))]
+    additive = NHiTS(40, 8)
+    additive.initialise(generator)
+    return [
+        (chain, create_loss("mae"), TensorData((x,), x[:, :1])),
+        (additive, create_loss("mae"), TensorData((x, x[:, :0]), x[:, :8])),
+    ]
 
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("name", sorted(METHODS))
 def test_what_is_refused_at_once_is_what_the_method_refuses(stage: Any, name: str) -> None:
-    network, loss, data = _network_of(stage)
     communicator = _Ranks()
     communicator.world_size = 2
-    context = MethodContext(data, torch.device("cpu"), torch.Generator(), communicator, 10, 10)
-    found = create_method(name).check(network, loss, context)
-    refused = [finding.reason for finding in found if finding.severity == "error"]
-    assert bool(refused) == (name in REFUSED[stage]), refused
+    refused: list[list[str]] = []
+    for network, loss, data in _networks_of(stage):
+        context = MethodContext(data, torch.device("cpu"), torch.Generator(), communicator, 10, 10)
+        found = create_method(name).check(network, loss, context)
+        refused.append([finding.reason for finding in found if finding.severity == "error"])
+    assert all(refused) == (name in REFUSED[stage]), refused
 
 
 def test_a_preset_without_a_network_is_given_one() -> None:

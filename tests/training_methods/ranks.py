@@ -197,9 +197,9 @@ def momentum(communicator: Communicator, kind: OptimizerName) -> dict[str, Any]:
         swap_parameters(optimizer, change.replaced)
         assert_holds_exactly_trainable(optimizer, method.model)
         if weight.factored:
-            factors = [factor.detach() for factor in weight.factors]
-            trained = weight.factors[method.trained]
-            found |= {"before": before, "factors": factors, "after": optimizer.state[trained][key]}
+            kept = optimizer.state[weight.factors[method.trained]][key]
+            factors = [factor.detach().clone() for factor in weight.factors]
+            found |= {"before": before, "factors": factors, "after": kept.clone()}
         else:
             found["kept after synchronisation"] = weight.whole in optimizer.state
     return found
