@@ -81,6 +81,7 @@ def run(series: Series, data: Path, out: Path, preset: str, seed: int) -> dict[s
     return {
         "set": series.name,
         "mpl": scores["mean_pinball"],
+        "crps": scores["crps"],
         "cov50": scores["coverage_50"],
         "cov90": scores["coverage_90"],
         "mae": scores["mae"],
