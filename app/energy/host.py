@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 SERVICE = Cause("service")
 FORECASTS = Cause("forecasts")
 _FIRST_S = 0.2
-_PAGE_S = 60.0  # a page of the book while something runs
+_PAGE_S = 15.0  # a page of the book while something runs; lost if this process is killed
 _QUIET_PAGE_S = 600.0
 
 

@@ -77,3 +77,29 @@ def test_every_millijoule_of_the_machine_has_one_cause(machine: Database, tmp_pa
         assert years[0].startswith("yearly mean 20")
     assert list((tmp_path / "data" / "energy").iterdir()) == []
     machine.close()
+
+
+def test_a_machine_whose_meter_is_killed_goes_on_with_another(
+    make_service: Callable[..., Any], table: pd.DataFrame, tmp_path: Path
+) -> None:
+    service = make_service(energy_sample_seconds=0.3)
+    job = service.submit(service.upload(table), **service.long_config)
+    service.until(
+        lambda: service.http.get(f"/v1/jobs/{job['id']}/energy").json()["total"]["total_wh"] > 0,
+        "the first energy",
+    )
+    [meter] = service.workers("app.energy.host")
+    meter.kill()
+    assert service.finish(job["id"], 200)["state"] == "succeeded"
+    service.until(lambda: service.workers("app.energy.host"), "another meter")
+    service.stop()
+    assert not service.workers("app.energy.host")
+    database = open_database(f"sqlite:///{tmp_path / 'data' / 'autopq.sqlite3'}")
+    with database.read() as session:
+        for page in session.scalars(select(HostEnergyRow)):
+            assert of(page) == Parts.sum(of(share) for share in page.shares)
+        total = session.scalar(
+            select(func.sum(EnergyLedgerRow.cpu_mj)).where(EnergyLedgerRow.job_id == job["id"])
+        )
+    database.close()
+    assert total > 0
