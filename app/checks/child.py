@@ -22,6 +22,8 @@ from autopq.data.appending import append_rows
 from autopq.data.audit import audit, inspect
 from autopq.data.limits import TableLimits
 from autopq.errors import InputError, Issue
+from autopq.forecast import Forecast
+from autopq.monitoring import monitor
 from autopq.situation import check_request
 from autopq.task import TaskConfig
 
@@ -72,10 +74,22 @@ def check_forecast(request: Document, limits: TableLimits) -> Document:
     return {"series": check_request(Path(request["model"]), history, future)}
 
 
+def monitor_model(request: Document, limits: TableLimits) -> Document:
+    found = monitor(
+        (Forecast.load(Path(path), paths=False) for path in request["forecasts"]),
+        TableSource.from_dict(request["actuals"]).read(limits),
+        TaskConfig.model_validate(request["config"]),
+        freq=request["freq"],
+        reference=request["reference"],
+    )
+    return found.as_dict()
+
+
 TASKS: dict[str, Callable[[Document, TableLimits], Document]] = {
     "inspect": inspection,
     "audit": audit_for_fit,
     "append": append,
+    "monitor": monitor_model,
     "forecast": check_forecast,
 }
 

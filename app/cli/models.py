@@ -64,6 +64,20 @@ def promote(
 
 
 @app.command()
+def monitoring(
+    model: Model,
+    actuals: Annotated[
+        Path | None, typer.Option(help="Table of actuals; else what was appended to the dataset.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """How past forecasts did against what came, week by week, and whether they drift."""
+    with connected(url) as client:
+        output.show(client.monitoring(model, actuals), output.monitoring_table, as_json)
+
+
+@app.command()
 def delete(model: Model, url: Url = DEFAULT_URL) -> None:
     """Remove a model and its files; its forecasts stay."""
     with connected(url) as client:

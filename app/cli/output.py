@@ -18,7 +18,7 @@ from app.energy.schemas import Figures
 from app.forecasts.schemas import ForecastStatus
 from app.jobs.results import LeaderboardEntry
 from app.jobs.schemas import Job
-from app.models.schemas import Model
+from app.models.schemas import Model, Monitoring
 
 if TYPE_CHECKING:
     from app.doctor.checks import Diagnosis
@@ -127,6 +127,21 @@ def models_table(models: list[Model]) -> Table:
             escape(model.summary.name),
             _number(model.summary.validation.get("mean_pinball")),
             f"{model.created_at:%Y-%m-%d %H:%M:%S}",
+        )
+    return table
+
+
+def monitoring_table(found: Monitoring) -> Table:
+    table = _table("week", ">values", ">cov. 50", ">cov. 80", ">cov. 90", ">pinball", "verdict")
+    parts = [(part.start or "all", part) for part in (*found.weeks, found.overall)]
+    for name, part in parts:
+        coverages = (part.coverage_50, part.coverage_80, part.coverage_90)
+        table.add_row(
+            name[:10],
+            str(part.values),
+            *("" if share is None else _share(share) for share in coverages),
+            _number(part.mean_pinball),
+            part.verdict,
         )
     return table
 

@@ -22,7 +22,7 @@ from app.forecasts.states import ForecastState
 from app.jobs.results import Audit
 from app.jobs.schemas import Job, Leaderboard, Trial
 from app.jobs.states import JobState
-from app.models.schemas import Model
+from app.models.schemas import Model, Monitoring
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -227,6 +227,11 @@ class AsyncClient:
         response = await self._send(calls.download(model))
         await asyncio.to_thread(written.write_bytes, response.content)
         return written
+
+    async def monitoring(self, model: str, actuals: Table | None = None) -> Monitoring:
+        """How past forecasts did, week by week, against the actuals appended to the model's
+        dataset, or against those given."""
+        return await self._send(calls.monitoring(model, await self._uploaded(actuals)))
 
     async def delete_model(self, model: str) -> None:
         await self._send(calls.delete(f"/v1/models/{model}"))

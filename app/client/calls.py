@@ -18,7 +18,7 @@ from app.energy.schemas import EnergySummary, JobEnergy
 from app.forecasts.schemas import ForecastStatus
 from app.jobs.results import Audit
 from app.jobs.schemas import Job, Leaderboard, Trial
-from app.models.schemas import Model
+from app.models.schemas import Model, Monitoring
 from autopq.task import TaskConfig
 
 if TYPE_CHECKING:
@@ -131,6 +131,13 @@ def promote(reference: str, alias: str) -> Call[Model]:
 
 def download(reference: str) -> Call[httpx.Response]:
     return Call("GET", f"/v1/models/{reference}/download", lambda got: got, accept="*/*")
+
+
+def monitoring(reference: str, dataset_id: str | None) -> Call[Monitoring]:
+    path = f"/v1/models/{reference}/monitoring"
+    if dataset_id is None:
+        return Call("GET", path, _one(Monitoring))
+    return Call("POST", path, _one(Monitoring), json={"actuals": _source(dataset_id)})
 
 
 def create_forecast(

@@ -21,7 +21,7 @@ from app.forecasts.states import ForecastState
 from app.jobs.results import Audit
 from app.jobs.schemas import Job, Leaderboard, Trial
 from app.jobs.states import JobState
-from app.models.schemas import Model
+from app.models.schemas import Model, Monitoring
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -232,6 +232,11 @@ class Client:
         written = Path(path)
         written.write_bytes(self._send(calls.download(model)).content)
         return written
+
+    def monitoring(self, model: str, actuals: Table | None = None) -> Monitoring:
+        """How past forecasts did, week by week, against the actuals appended to the model's
+        dataset, or against those given."""
+        return self._send(calls.monitoring(model, self._uploaded(actuals)))
 
     def delete_model(self, model: str) -> None:
         self._send(calls.delete(f"/v1/models/{model}"))

@@ -18,7 +18,8 @@ from app.core.errors import (
 from app.core.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor, split_page
 from app.core.representation import CONDITIONAL, Fields, is_known, not_modified, representation
 from app.models import repository, service
-from app.models.schemas import Model, Promotion
+from app.models.monitoring import monitor
+from app.models.schemas import Model, Monitoring, MonitoringCreate, Promotion
 from app.models.service import Archive
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -162,6 +163,29 @@ def download_model(request: Request, model_id: ModelReference, context: Context)
             "Repr-Digest": f"sha-256=:{base64.b64encode(archive.sha256).decode()}:",
         },
     )
+
+
+@router.get(
+    "/{model_id}/monitoring",
+    operation_id="get_monitoring",
+    responses=documented(NotFoundError, InvalidRequestError),
+)
+async def get_monitoring(model_id: ModelReference, context: Context) -> Monitoring:
+    """Coverage and loss of past forecasts, week by week, against the actuals that were appended to
+    the model's dataset since, and whether they drift."""
+    return await context.with_checks(monitor, context, model_id, None)
+
+
+@router.post(
+    "/{model_id}/monitoring",
+    operation_id="monitor_model",
+    responses=documented(NotFoundError, TooLargeError, InvalidRequestError),
+)
+async def monitor_model(
+    model_id: ModelReference, request: MonitoringCreate, context: Context
+) -> Monitoring:
+    """The same against actuals that are sent, or against another dataset. Nothing is kept."""
+    return await context.with_checks(monitor, context, model_id, request.actuals)
 
 
 def _pieces(archive: Archive) -> Iterator[bytes]:

@@ -45,6 +45,21 @@ class Promotion(RequestBody):
 class MonitoringCreate(RequestBody):
     """Actuals to hold a model's past forecasts against."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "actuals": {
+                        "columns": {
+                            "timestamp": ["2026-11-23T00:00+01:00", "2026-11-23T01:00+01:00"],
+                            "load": [41.3, 40.2],
+                        }
+                    }
+                }
+            ]
+        }
+    )
+
     actuals: TableReference
 
 
@@ -54,18 +69,18 @@ Verdict = Literal["ok", "too_few", "coverage_low", "coverage_high", "loss_up"]
 class PeriodQuality(BaseModel):
     """How forecasts did against what came, over some period of target stamps."""
 
-    start: datetime | None = Field(description="Monday of the week, by the local clock.")
+    start: str | None = Field(description="Monday of the week by the local clock; null for all.")
     values: int = Field(description="Forecast values that an actual is known for.")
-    days: int = Field(description="Days of single series in single forecasts behind them.")
+    days: int = Field(description="Times 24 hours of one series in one forecast behind them.")
     coverage_50: float | None
     coverage_80: float | None
     coverage_90: float | None
     coverage_error: float | None = Field(
-        description="Standard error of `coverage_90`, from how it varies between days."
+        description="Standard error of `coverage_90`, from how it varies between these days."
     )
     mean_pinball: float | None
     loss_ratio: float | None = Field(
-        description="`mean_pinball` over that of the job's held-out rows."
+        description="`mean_pinball` over that of the rows the model was chosen or scored on."
     )
     verdict: Verdict = Field(
         description="`coverage_low` or `_high`: `coverage_90` is off 0.9 by more than 0.05 and two "
@@ -81,8 +96,8 @@ class Monitoring(BaseModel):
     dataset_version: int | None
     forecasts: int = Field(description="Finished forecasts looked at, the newest ones.")
     values_without_actual: int
-    reference: dict[str, float | None] = Field(
-        description="The model's scores when it was chosen, on held-out rows if there were any."
+    reference: float | None = Field(
+        description="Mean pinball loss on the held-out rows, or else on the validation rows."
     )
     overall: PeriodQuality
     weeks: list[PeriodQuality] = Field(description="The newest first.")

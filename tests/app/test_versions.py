@@ -230,3 +230,39 @@ class TestWhatIsInUse:
         assert stored(service, job["dataset_id"]) == []
         again = {"dataset_id": job["dataset_id"], "config": service.config}
         assert service.http.post("/v1/jobs", json=again).status_code == 404
+
+
+@pytest.mark.slow
+class TestMonitoring:
+    def test_past_forecasts_against_what_arrived(self, service: Any, table: pd.DataFrame) -> None:
+        """A forecast of the last known days; their actuals come by append, or with the request."""
+        http: httpx.Client = service.http
+        known = table.dropna()
+        dataset_id = service.upload(known.iloc[:-48])
+        job = service.finish(service.submit(dataset_id)["id"])
+        url = f"/v1/models/{job['model_id']}/monitoring"
+        weather = known.iloc[-48:-24].drop(columns="load")
+        made = service.forecast(job["model_id"], future_covariates=columns_of(weather))
+        assert made["state"] == "succeeded", made
+        before = http.get(url).json()
+        assert (before["forecasts"], before["values_without_actual"]) == (1, 24)
+        assert (before["overall"]["values"], before["verdict"]) == (0, "too_few")
+
+        actuals = columns_of(known.iloc[-48:])
+        posted = http.post(url, json={"actuals": actuals}).json()
+        http.post(f"/v1/datasets/{dataset_id}/rows", json=actuals)
+        after = http.get(url).json()
+        assert (after["dataset_id"], after["dataset_version"]) == (dataset_id, 2)
+        assert posted["dataset_id"] is None
+        for found in (posted, after):
+            assert (found["overall"]["values"], found["values_without_actual"]) == (24, 0)
+            assert 0 <= found["overall"]["coverage_90"] <= 1
+            loss = found["overall"]["mean_pinball"] / found["reference"]
+            assert found["overall"]["loss_ratio"] == pytest.approx(loss)
+            assert found["verdict"] == "too_few"
+            assert sum(week["values"] for week in found["weeks"]) == 24
+        assert os.listdir(service.data_dir / "incoming") == []
+
+        unusable = http.post(url, json={"actuals": {"columns": {"load": [1]}}})
+        assert unusable.status_code == 422
+        assert unusable.json()["errors"][0]["field"] == "timestamp"
