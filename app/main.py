@@ -68,6 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         )
         settings.storage.prepare()
         await to_thread.run_sync(migrations.upgrade, context.database.engine)
+        context.database.must_exist()
         check_exposure(settings, context.database)
         app.state.context = context
         metrics.watch(context.database)

@@ -151,7 +151,7 @@ class Houses:
 
     def rows(self) -> dict[str, list[Any]]:
         return {
-            table: self.service._rows(f"SELECT * FROM {table} WHERE tenant_id = 'default'")
+            table: self.service.rows(f"SELECT * FROM {table} WHERE tenant_id = 'default'")
             for table in TENANT_TABLES
         }
 
