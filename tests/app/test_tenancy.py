@@ -111,9 +111,11 @@ def routes() -> list[tuple[str, str]]:
 
 ROUTES = routes()
 WITH_ID = [(method, path) for method, path in ROUTES if "{" in path]
-# What deletes comes last, and of that the key these tests use.
+# What deletes comes last, and of that the job, which takes its model along, and then the key these
+# tests use.
+_LAST = ("/v1/jobs", "/v1/keys")
 LAST_DELETED = sorted(
-    WITH_ID, key=lambda route: (route[0] == "DELETE", route[1].startswith("/v1/keys"), route)
+    WITH_ID, key=lambda route: (route[0] == "DELETE", route[1].startswith(_LAST), route)
 )
 
 
