@@ -2,12 +2,16 @@
 
 import zlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from autopq.errors import Stopped
 from autopq.observer import Observer
+
+if TYPE_CHECKING:
+    from autopq.forecasters.representation import Views
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,8 @@ class FitContext:
     seed: int
     observer: Observer
     device: torch.device
+    # How row-wise models see the series, where that was chosen once for all of them.
+    views: "Views | None" = None
 
     def generator(self, label: str) -> np.random.Generator:
         return np.random.default_rng([self.seed, zlib.crc32(label.encode())])

@@ -21,6 +21,7 @@ from autopq.forecasters.base import PointForecaster
 from autopq.members import Member, averaged, clip, dense_quantiles, with_marginals
 from autopq.observer import SilentObserver
 from autopq.quantiles import registry as quantile_models
+from autopq.quantiles.recent_errors import PastErrors, RecentErrorCorrection
 from autopq.situation import asked_for, situation, unusable
 from autopq.state import State
 from autopq.task import TaskConfig
@@ -32,12 +33,14 @@ DEFAULT_PATHS = 200
 
 @dataclass
 class FittedModel:
-    """One member or a weighted few, with the end of the data they were fitted on."""
+    """One member or a weighted few, with the end of the data they were fitted on and, where it
+    pays, a correction by the model's own latest errors."""
 
     config: TaskConfig
     members: tuple[Member, ...]  # weights sum to 1, the largest first
     history: Panel
     fallback: Member | None = None  # answers where the members cannot
+    correction: RecentErrorCorrection | None = None
 
     def predict(
         self,
@@ -57,7 +60,8 @@ class FittedModel:
 
         Raises InputError for rows that do not fit the task or missing future covariates.
         """
-        panel, items = situation(self.config, self.history, history, future)
+        corrected = self.correction is not None
+        panel, items = situation(self.config, self.history, history, future, corrected=corrected)
         windows, steps = asked_for(self.config, panel, items)
         # The end of the training data is what the members were made for.
         reasons = unusable(windows)
@@ -86,7 +90,7 @@ class FittedModel:
         if asked.any():
             usable = windows.take(asked)
             points = self._points(usable)
-            quantiles[asked] = self._quantiles(usable, points)
+            quantiles[asked] = self._corrected(usable, self._quantiles(usable, points))
             drawn[asked] = self._paths(usable, points, quantiles[asked], paths)
         finite = np.isfinite(quantiles).all(axis=(1, 2)) & np.isfinite(drawn).all(axis=(1, 2))
         if finite.all():
@@ -126,7 +130,18 @@ class FittedModel:
     def quantiles(self, windows: Windows) -> Floats:
         """[n, H, Q] quantiles on `evaluation.grid.DENSE_LEVELS` for any windows, as a backtest
         needs them."""
+        return self._corrected(windows, self._plain(windows))
+
+    def _plain(self, windows: Windows) -> Floats:
         return self._quantiles(windows, self._points(windows))
+
+    def _corrected(self, windows: Windows, quantiles: Floats) -> Floats:
+        """Quantiles after what the latest forecasts before each window got wrong."""
+        if self.correction is None:
+            return quantiles
+        past = PastErrors.look_up(windows, self._plain)
+        assert past is not None  # no bound was given
+        return clip(self.correction.applied(quantiles, past), self.config)
 
     def _points(self, windows: Windows) -> list[Floats | None]:
         """Each member's point forecasts; a forecaster that several share works once."""
@@ -150,7 +165,7 @@ class FittedModel:
         """The weightiest member's paths; with several members, moved onto the marginals of
         all."""
         drawn = self.members[0].quantile_model.sample(windows, points[0], paths, self._rng())
-        if len(self.members) > 1 and paths:
+        if (len(self.members) > 1 or self.correction is not None) and paths:
             return with_marginals(drawn, quantiles)
         return clip(drawn, self.config).astype(np.float32)
 
@@ -182,6 +197,7 @@ class FittedModel:
             "config": self.config.model_dump(mode="json"),
             "members": members[: len(self.members)],
             "fallback": members[len(self.members) :],
+            "correction": self.correction and self.correction.describe(),
         }
         artifact.save(directory, components, settings)
 
@@ -214,7 +230,10 @@ class FittedModel:
             ]
             count = len(settings["members"])
             config = TaskConfig.model_validate(settings["config"])
+            fallback = next(iter(made[count:]), None)
+            given = settings.get("correction")
+            correction = RecentErrorCorrection(**given) if given else None
             history = panel_of(components["history"])
-            return cls(config, tuple(made[:count]), history, next(iter(made[count:]), None))
+            return cls(config, tuple(made[:count]), history, fallback, correction)
         except (KeyError, ValueError) as error:
             raise ArtifactError(f"the model in '{directory.name}' lacks {error}") from error

@@ -1,8 +1,9 @@
 """`AutoPQ.fit`, as the paper's figure shows it: audit, prepare, select, quantiles, search,
-evaluate, refit. Every step is somebody else's work; this file only says in which order."""
+evaluate, calibrate, refit. Every step is somebody else's work; this file only says in which
+order."""
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -18,12 +19,14 @@ from autopq.data.splits import Splits, split
 from autopq.data.table import read_table
 from autopq.energy import EnergyMeter, create_meter
 from autopq.fallback import fit_fallback
+from autopq.forecasters.representation import Views
 from autopq.leaderboard import LeaderboardRow
 from autopq.model import FittedModel
 from autopq.observer import Observer, SilentObserver
 from autopq.presets import Effort, effort
 from autopq.quantiles import registry as quantile_models
 from autopq.search.board import leaderboard, winner
+from autopq.search.calibrate import calibrate
 from autopq.search.candidates import fit_quantile_models, score, search_spreads
 from autopq.search.cost import Workbench
 from autopq.search.ensemble import select_ensemble
@@ -86,6 +89,7 @@ class AutoPQ:
         with bench.phase("prepare"):
             splits = self._split(panel)
             bench.plan(self._units())
+            self._choose_views(splits, bench)
         with bench.phase("select"):
             points, failed = fit_points(splits, self.config, self._effort, self._context, bench)
             self._out_of_fold(points, splits, bench)
@@ -99,6 +103,10 @@ class AutoPQ:
             score(candidates, splits, self.config, self._context, bench)
             ensemble = select_ensemble(candidates, splits) if self._effort.ensemble else None
             chosen = winner(candidates, ensemble, self.config.prefer_cheaper_within)
+        with bench.phase("calibrate"):
+            best = ensemble if ensemble is not None and len(chosen) > 1 else chosen[0][0]
+            forecast = FittedModel(self.config, members(chosen), panel).quantiles
+            correction = calibrate(best, forecast, splits, self.config)
             rows = leaderboard(candidates, ensemble, failed, chosen, self.config.min_coverage)
             name = next(row.name for row in rows if row.chosen)
             bench.advance(1, f"{name} is chosen on validation")
@@ -107,8 +115,19 @@ class AutoPQ:
                 refit(chosen, panel, splits, self.config, self._effort, self._context, bench)
                 bench.advance(1, "refitted on all rows")
         fallback = fit_fallback(panel, splits, self.config, self._context)
-        kept = tail(panel, history_rows(panel, self.config.horizon))
-        return FitResult(FittedModel(self.config, members(chosen), kept, fallback), rows, report)
+        kept = tail(panel, history_rows(panel, self.config.horizon, corrected=bool(correction)))
+        model = FittedModel(self.config, members(chosen), kept, fallback, correction)
+        return FitResult(model, rows, report)
+
+    def _choose_views(self, splits: Splits, bench: Workbench) -> None:
+        """How row-wise models see the series, chosen once for all of them."""
+        with bench.trial("representation", {}) as trial:
+            bounded = self.config.lower is not None and self.config.upper is not None
+            views = Views.choose(
+                splits.train, splits.validation, self._context, fixed_scale=bounded
+            )
+            self._context = replace(self._context, views=views)
+        bench.require(trial)
 
     def _split(self, panel: Panel) -> Splits:
         return split(

@@ -54,8 +54,6 @@ EFFORTS: dict[Preset, Effort] = {
         forecasters=("seasonal_naive", "climatology", "lightgbm", "mlp"),
         quantile_models=(
             "residual",
-            "cinn_published",
-            "cinn_additive",
             "cinn_residual",
             "lightgbm_quantile",
             "mlp_quantile",
@@ -70,8 +68,9 @@ EFFORTS: dict[Preset, Effort] = {
         ensemble=True,
         params={
             "mlp": {"members": 1},
-            "mlp_quantile": {"seeds": 1},
-            "cinn_residual": {"seeds": 1},
+            "cinn_residual": {"seeds": 2},
+            "lightgbm_quantile": {"max_rows": 48_000},
+            "mlp_quantile": {"max_rows": 80_000},
         },
     ),
 }

@@ -11,14 +11,17 @@ from autopq.data.history import extend, lay_over, panel_of
 from autopq.data.origins import delivered, issued, reach
 from autopq.data.panel import Panel, Windows
 from autopq.errors import InputError, Issue
+from autopq.quantiles.recent_errors import rows_needed
 from autopq.task import TaskConfig
 
 
-def history_rows(panel: Panel, horizon: int) -> int:
+def history_rows(panel: Panel, horizon: int, *, corrected: bool = False) -> int:
     """Rows a series' forecasts may look back on: several of its longest seasons, and no fewer
-    than short seasons are looked up (see `forecasters.lookback`)."""
+    than short seasons are looked up (see `forecasters.lookback`). A model that is `corrected` by
+    its latest errors looks back from each of its latest forecasts as well."""
     shortest, longest = panel.freq.seasons[0], panel.freq.seasons[-1]
-    return max(6 * longest, 32 * shortest, 4 * horizon)
+    rows = max(6 * longest, 32 * shortest, 4 * horizon)
+    return rows + rows_needed(shortest, 2 * horizon) if corrected else rows
 
 
 def situation(
@@ -26,6 +29,8 @@ def situation(
     stored: Panel,
     history: pd.DataFrame | None,
     future: pd.DataFrame | None,
+    *,
+    corrected: bool = False,
 ) -> tuple[Panel, tuple[str, ...]]:
     """The panel to forecast on, with all of the model's series in its own order, and the series
     that were asked for.
@@ -37,7 +42,7 @@ def situation(
     settled = config.model_copy(update=known)
     given_history = stored_frame(stored, config) if history is None else history
     given, _ = audit(given_history, settled, future=future, purpose="predict")
-    panel = lay_over(stored, given, history_rows(stored, config.horizon))
+    panel = lay_over(stored, given, history_rows(stored, config.horizon, corrected=corrected))
     return extend(panel, reach(config, panel.freq)), given.item_ids
 
 

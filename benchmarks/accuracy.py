@@ -46,6 +46,8 @@ def run(series: Series, data: Path, out: Path, preset: str, seed: int) -> dict[s
         known_covariates=series.covariates,
         lower=series.lower,
         upper=series.upper,
+        holidays=series.holidays,
+        issue_times=("00:00",),
         preset=preset,
         test_fraction=0.0,
         seed=seed,

@@ -19,6 +19,7 @@ class Series:
     covariates: tuple[str, ...] = ()
     lower: float | None = None
     upper: float | None = None
+    holidays: str | None = None  # country of the public holidays
 
     def read(self, folder: Path) -> pd.DataFrame:
         """Target and covariates on the file's own clock, one row an hour; gaps interpolated."""
@@ -28,13 +29,15 @@ class Series:
 
 # The six series of the AutoPQ paper, then those the demo's data package carries.
 KNOWN = (
-    Series("load-bw", "load_power_statistics", lower=0),
-    Series("load-gcp", "MT_158", lower=0),
-    Series("mobility", "cnt", ("temp", "hum", "windspeed", "weathersit"), lower=0),
-    Series("price", "Zonal Price", ("Forecasted Total Load", "Forecasted Zonal Load")),
+    Series("load-bw", "load_power_statistics", lower=0, holidays="DE"),
+    Series("load-gcp", "MT_158", lower=0, holidays="PT"),
+    Series("mobility", "cnt", ("temp", "hum", "windspeed", "weathersit"), lower=0, holidays="US"),
+    Series(
+        "price", "Zonal Price", ("Forecasted Total Load", "Forecasted Zonal Load"), holidays="US"
+    ),
     Series("pv", "POWER", ("SSRD", "TCC"), lower=0, upper=1),
     Series("wp", "TARGETVAR", ("U100", "V100", "Speed100"), lower=0, upper=1),
-    Series("hourly_electricity", "y", lower=0),
+    Series("hourly_electricity", "y", lower=0, holidays="PT"),
     Series("hourly_solarpower", "y", lower=0),
     Series("hourly_windpower", "y"),
 )

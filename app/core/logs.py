@@ -5,7 +5,6 @@ import sys
 from typing import Any, Literal
 
 import structlog
-from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, WrappedLogger
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -28,8 +27,7 @@ def configure_logs(level: LogLevel = "info", **always: Any) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     render: list[structlog.typing.Processor] = [
-        # Without local variables, which would put keys and secrets into the log.
-        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+        structlog.processors.dict_tracebacks,
         structlog.processors.JSONRenderer(),
     ]
     structlog.configure(

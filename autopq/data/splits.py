@@ -53,12 +53,13 @@ def split(
     test_windows: int | None = None,
 ) -> Splits:
     """Training, validation and test windows of a panel; each part holds at most as many windows
-    as asked for, spread over its whole span and over all steps of the day (see `thinned`)."""
+    as asked for, spread over its whole span. Training meets all steps of the day (see `thinned`),
+    the others a few of them on every day."""
     i_test, i_val = boundaries(panel.lengths, config)
     end = panel.lengths if config.test_fraction > 0 else i_test
     train = _training(panel, i_val, config, train_windows)
-    validation = _thin(held_out(panel, i_val, i_test, config), validation_windows)
-    test = _thin(held_out(panel, i_test, end, config), test_windows)
+    validation = _daily(held_out(panel, i_val, i_test, config), validation_windows)
+    test = _daily(held_out(panel, i_test, end, config), test_windows)
     return Splits(train, validation, test, i_val, i_test)
 
 
@@ -179,6 +180,19 @@ def _training(panel: Panel, end: Ints, config: TaskConfig, max_windows: int | No
     return windows.take(kept)
 
 
+def _daily(windows: Windows, max_windows: int | None) -> Windows:
+    """At most `max_windows`: all days of as many steps of the day as fit, evenly spaced, so that
+    the forecasts issued before a window stand beside it; fewer days where one step is too many.
+    """
+    if max_windows is None or len(windows) <= max_windows:
+        return windows
+    phase = _back(windows) % windows.panel.freq.season
+    met = np.unique(phase)
+    count = max(1, max_windows * len(met) // len(windows))
+    chosen = met[np.arange(count) * len(met) // count]
+    return _thin(windows.take(np.isin(phase, chosen)), max_windows)
+
+
 def _thin(windows: Windows, max_windows: int | None) -> Windows:
     """At most `max_windows` of all series together."""
     return windows if max_windows is None else windows.take(_kept(windows, max_windows))
@@ -188,13 +202,18 @@ def _kept(windows: Windows, most: int) -> Ints:
     """Positions of at most `most` windows: all, or evenly thinned ones (see `thinned`)."""
     if len(windows) <= most:
         return np.arange(len(windows))
-    newest = np.zeros(len(windows.panel.sizes), np.int64)
-    np.maximum.at(newest, windows.series, windows.origin)
-    back = newest[windows.series] - windows.origin
     share, season = most / len(windows), windows.panel.freq.season
-    kept = np.flatnonzero(thinned(back, share, season, windows.series))
+    kept = np.flatnonzero(thinned(_back(windows), share, season, windows.series))
     if len(kept) > most:
         # Shares do not add up exactly.
         spread = np.linspace(0, len(kept) - 1, most)
         kept = kept[np.ceil(spread).astype(np.int64)]
     return kept
+
+
+def _back(windows: Windows) -> Ints:
+    """[n] steps before the newest origin of the window's series."""
+    newest = np.zeros(len(windows.panel.sizes), np.int64)
+    np.maximum.at(newest, windows.series, windows.origin)
+    back: Ints = newest[windows.series] - windows.origin
+    return back

@@ -8,8 +8,9 @@ Columns, in groups that a permutation importance can shuffle together:
 - one group per known covariate: the value at the step, its neighbours, the season block's mean
   and extremes, and its change against one season before.
 
-Levels are expressed relative to an offset known at the origin and divided by the series' spread;
-so is the target, which is what lets one model serve many series and a drifting level. Memory is
+Levels are expressed relative to an offset known at the origin and divided by a spread: that of the
+whole series or that of the weeks before the origin. So is the target, which is what lets one model
+serve many series, a drifting level and a drifting spread. Memory is
 4 bytes x windows x horizon x columns; everything wider lives in chunks.
 """
 
@@ -34,10 +35,14 @@ from autopq.forecasters.scaling import SeriesScale, known_rows
 
 LevelOffset = Literal["none", "recent_mean", "same_type_mean"]
 LEVEL_OFFSETS: tuple[LevelOffset, ...] = get_args(LevelOffset)
+Unit = Literal["series", "recent"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
 
 _CHUNK_ROWS = 32_768
 _NEIGHBOURS = (-3, -2, -1, 1, 2, 3)
 _MIN_KNOWN_SHARE = 0.5
+# Of the series' own spread: less than this is a standstill, not a unit.
+_SMALLEST_UNIT = 0.05
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ class Rows:
 
     x: npt.NDArray[np.float32]  # [n * H, K], NaN where unknown
     offset: Floats  # [n, H] level the row is relative to, in the target's units
-    unit: Floats  # [n] spread of the series, in the target's units
+    unit: Floats  # [n] spread that values are divided by, in the target's units
 
     def relative(self, target: Floats) -> Floats:
         """[n, H] target as the model sees it."""
@@ -76,13 +81,15 @@ class FeatureBuilder:
 
     scale: SeriesScale
     level_offset: LevelOffset
+    unit: Unit
     keep: npt.NDArray[np.int64]  # [K] positions among all candidate columns
     names: tuple[str, ...]  # [K]
     groups: tuple[str, ...]  # [K]
 
     @classmethod
-    def fit(cls, train: Windows, level_offset: LevelOffset) -> Self:
-        everything = cls(SeriesScale.fit(train), level_offset, np.empty(0, np.int64), (), ())
+    def fit(cls, train: Windows, level_offset: LevelOffset, unit: Unit = "series") -> Self:
+        scale = SeriesScale.fit(train)
+        everything = cls(scale, level_offset, unit, np.empty(0, np.int64), (), ())
         sample = train.take(np.unique(np.linspace(0, len(train) - 1, 256).astype(np.int64)))
         columns, _ = everything._columns(sample)
         known = np.array([np.isfinite(column).mean() for column in columns.values])
@@ -96,8 +103,9 @@ class FeatureBuilder:
             np.int64,
         )
         return cls(
-            everything.scale,
+            scale,
             level_offset,
+            unit,
             keep,
             tuple(columns.names[i] for i in keep),
             tuple(columns.groups[i] for i in keep),
@@ -116,13 +124,14 @@ class FeatureBuilder:
             columns, offset[part] = self._columns(windows.take(part))
             for k, position in enumerate(self.keep):
                 x[part, :, k] = columns.values[position]
-        unit = self.scale.of(windows.panel)[1][windows.series]
+        unit = self._unit(windows)
         return Rows(x.reshape(n * horizon, len(self.keep)), offset, unit)
 
     def _columns(self, windows: Windows) -> tuple[_Columns, Floats]:
         """Candidate columns, each [n, H] or [n, 1], and the level offset [n, H]."""
         lookback = Lookback.of(windows.panel.freq)
-        center, unit = (part[windows.series][:, None] for part in self.scale.of(windows.panel))
+        center = self.scale.of(windows.panel)[0][windows.series][:, None]
+        unit = self._unit(windows)[:, None]
         means = {span: span_statistics(windows, span) for span in lookback.spans}
         alike = same_type_mean(windows, lookback)
         offset = self._offset(windows, lookback, means, alike, center)
@@ -154,6 +163,14 @@ class FeatureBuilder:
                 columns.add(name, "static", statics.values[windows.series, k : k + 1])
         self._add_known_ahead(columns, windows, lookback)
         return columns, offset
+
+    def _unit(self, windows: Windows) -> Floats:
+        """[n] the spread that values are divided by; always positive."""
+        unit = self.scale.of(windows.panel)[1][windows.series]
+        if self.unit == "series":
+            return unit
+        recent = span_statistics(windows, Lookback.of(windows.panel.freq).spans[-1])[1]
+        return np.where(np.isfinite(recent), np.maximum(recent, _SMALLEST_UNIT * unit), unit)
 
     def _offset(
         self,
@@ -219,6 +236,7 @@ class FeatureBuilder:
             {
                 **scale.meta,
                 "level_offset": self.level_offset,
+                "unit": self.unit,
                 "names": list(self.names),
                 "groups": list(self.groups),
             },
@@ -230,6 +248,7 @@ class FeatureBuilder:
         return cls(
             SeriesScale.from_state(state),
             meta["level_offset"],
+            meta["unit"],
             state.arrays["keep"],
             tuple(meta["names"]),
             tuple(meta["groups"]),

@@ -1,7 +1,7 @@
 """`lightgbm`: gradient-boosted trees, one row per step, direct over the horizon."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 import lightgbm as lgb
 import numpy as np
@@ -11,23 +11,20 @@ import torch
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.forecasters.base import PointForecaster, State, Trial
-from autopq.forecasters.features import LEVEL_OFFSETS, FeatureBuilder, LevelOffset
+from autopq.forecasters.features import LEVEL_OFFSETS, UNITS, FeatureBuilder
+from autopq.forecasters.representation import Representation
 from autopq.forecasters.sampling import AUTO, within_budget
 
 OBJECTIVES = ("l1", "l2")
 # More rows carry more trees: the refit sees the validation rows as well.
 _REFIT_ROUNDS = 1.15
-# The level offset is chosen by quick fits, which rank the options as full ones do.
-_QUICK = {"learning_rate": 0.15, "num_leaves": 16}
-_QUICK_ROUNDS = 80
-_QUICK_SHARE = 0.35
 
 Params = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class _Data:
-    """Rows of one level offset, ready to train on."""
+    """Rows, ready to train on."""
 
     builder: FeatureBuilder
     train: lgb.Dataset
@@ -38,7 +35,8 @@ class _Data:
 class GradientBoosting(PointForecaster):
     """LightGBM on `FeatureBuilder`'s rows.
 
-    `objective` and `level_offset` are chosen on the validation windows when they are "auto".
+    `objective`, `level_offset` and `unit` are chosen on the validation windows when they are
+    "auto" (see `Representation`).
     `max_rows` bounds the training rows (windows x horizon): origins are thinned evenly beyond.
     """
 
@@ -49,6 +47,7 @@ class GradientBoosting(PointForecaster):
         return {
             "objective": AUTO,
             "level_offset": AUTO,
+            "unit": AUTO,
             "learning_rate": 0.06,
             "num_leaves": 24,
             "min_data_in_leaf": 40,
@@ -66,6 +65,7 @@ class GradientBoosting(PointForecaster):
         return {
             "objective": trial.suggest_categorical("objective", list(OBJECTIVES)),
             "level_offset": trial.suggest_categorical("level_offset", list(LEVEL_OFFSETS)),
+            "unit": trial.suggest_categorical("unit", list(UNITS)),
             "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
             "num_leaves": trial.suggest_int("num_leaves", 8, 128, log=True),
             "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 10, 200, log=True),
@@ -78,15 +78,8 @@ class GradientBoosting(PointForecaster):
         if validation is None:
             self._refit(train, context)
             return
-        offsets = self._options("level_offset", LEVEL_OFFSETS)
-        self._level_offset = cast(LevelOffset, offsets[0])
-        if len(offsets) > 1:
-            errors = {
-                offset: self._quick_error(train, validation, cast(LevelOffset, offset), context)
-                for offset in offsets
-            }
-            self._level_offset = cast(LevelOffset, min(errors, key=errors.__getitem__))
-        data = self._data(train, validation, self._level_offset, 1.0)
+        self._representation = Representation.settle(self.params, train, validation, context)
+        data = self._data(train, validation)
         fits = {}
         for objective in self._options("objective", OBJECTIVES):
             fits[objective] = self._boost(
@@ -99,12 +92,10 @@ class GradientBoosting(PointForecaster):
     def _refit(self, train: Windows, context: FitContext) -> None:
         """Train as long as the previous fit found best; with untuned choices if there was none."""
         if not hasattr(self, "_rounds"):
-            self._level_offset = cast(
-                LevelOffset, self._options("level_offset", ("recent_mean",))[0]
-            )
+            self._representation = Representation()
             self._objective = self._options("objective", ("l2",))[0]
             self._rounds = int(self.params["max_rounds"] / 4)
-        data = self._data(train, None, self._level_offset, 1.0)
+        data = self._data(train, None)
         rounds = max(1, round(self._rounds * _REFIT_ROUNDS))
         fitted = self._boost(data, {"objective": self._objective}, rounds, context)
         self._keep(data, fitted.booster, self._rounds)
@@ -113,17 +104,9 @@ class GradientBoosting(PointForecaster):
         value = self.params[name]
         return choices if value == AUTO else (value,)
 
-    def _quick_error(
-        self, train: Windows, validation: Windows, offset: LevelOffset, context: FitContext
-    ) -> float:
-        data = self._data(train, validation, offset, _QUICK_SHARE)
-        return self._boost(data, {"objective": "l2", **_QUICK}, _QUICK_ROUNDS, context).best_score_
-
-    def _data(
-        self, train: Windows, validation: Windows | None, offset: LevelOffset, share: float
-    ) -> _Data:
-        builder = FeatureBuilder.fit(train, offset)
-        budget = int(self.params["max_rows"] * share)
+    def _data(self, train: Windows, validation: Windows | None) -> _Data:
+        builder = self._representation.builder(train)
+        budget = int(self.params["max_rows"])
         train = within_budget(train, budget)
         x, y = _xy(builder, train)
         dataset = lgb.Dataset(x, y, params={"max_bin": self.params["max_bin"], "verbosity": -1})
@@ -204,7 +187,7 @@ class GradientBoosting(PointForecaster):
         meta = state.meta
         forecaster = cls(**meta["params"])
         forecaster._builder = FeatureBuilder.from_state(State(state.arrays, meta["features"]))
-        forecaster._level_offset = forecaster._builder.level_offset
+        forecaster._representation = Representation.of(forecaster._builder)
         forecaster._objective = meta["objective"]
         forecaster._rounds = meta["rounds"]
         forecaster._rows = meta["rows"]
@@ -218,7 +201,7 @@ class GradientBoosting(PointForecaster):
             "features": len(self._builder.names),
             "rounds": self._rounds,
             "objective": self._objective,
-            "level_offset": self._level_offset,
+            **vars(self._representation),
         }
 
 

@@ -11,8 +11,9 @@ import torch
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.forecasters.base import Arrays, PointForecaster, State, Trial
-from autopq.forecasters.features import LEVEL_OFFSETS, FeatureBuilder, LevelOffset, Rows
+from autopq.forecasters.features import LEVEL_OFFSETS, UNITS, FeatureBuilder, Rows
 from autopq.forecasters.networks.mlp import MLP
+from autopq.forecasters.representation import Representation
 from autopq.forecasters.sampling import AUTO, within_budget
 from autopq.forecasters.standardizer import Standardizer
 from autopq.training import TrainingCounts, described, train_network
@@ -21,10 +22,6 @@ from training_methods import FitReport, TensorData, TrainerConfig, create_loss
 LOSSES = ("mae", "mse")
 _VALIDATION_SHARE = 1 / 3
 _PREDICTION_ROWS = 16_384
-# Level offsets are compared after a short training on part of the rows.
-_CHOICE = "choice"
-_QUICK_SHARE = 0.35
-_QUICK_STEPS_SHARE = 0.2
 _MIN_EPOCHS = 3
 _MAX_EPOCHS = 100
 # An annealed run improves until late: stop after this share of it without improvement.
@@ -39,8 +36,8 @@ class _Inputs:
     standardizer: Standardizer
 
     @classmethod
-    def fit(cls, train: Windows, level_offset: LevelOffset) -> tuple[Self, TensorData]:
-        builder = FeatureBuilder.fit(train, level_offset)
+    def fit(cls, train: Windows, representation: Representation) -> tuple[Self, TensorData]:
+        builder = representation.builder(train)
         rows = builder.build(train)
         inputs = cls(builder, Standardizer.fit(rows.x))
         return inputs, inputs._samples(rows, train)
@@ -58,11 +55,11 @@ class _Inputs:
 class MLPForecaster(PointForecaster):
     """Mean of `members` equal networks from different starts, one row per step.
 
-    `level_offset` is chosen on the validation windows when it is "auto". `max_rows` bounds the
-    training rows (windows x horizon). `steps` are the optimiser steps of one member, in whole
-    epochs: short series are seen more often, long ones at no greater cost. `training_method`
-    names a method of `training_methods`, `training_options` are its options and `training_ranks`
-    the processes it trains on.
+    `level_offset` and `unit` are chosen on the validation windows when they are "auto" (see
+    `Representation`). `max_rows` bounds the training rows (windows x horizon). `steps` are the
+    optimiser steps of one member, in whole epochs: short series are seen more often, long ones at
+    no greater cost. `training_method` names a method of `training_methods`, `training_options`
+    are its options and `training_ranks` the processes it trains on.
     """
 
     name: ClassVar[str] = "mlp"
@@ -76,6 +73,7 @@ class MLPForecaster(PointForecaster):
             "dropout": 0.2,
             "loss": "mae",
             "level_offset": AUTO,
+            "unit": AUTO,
             "learning_rate": 1e-3,
             "weight_decay": 1e-2,
             "batch_size": 512,
@@ -96,6 +94,7 @@ class MLPForecaster(PointForecaster):
             "dropout": trial.suggest_float("dropout", 0.0, 0.4),
             "loss": trial.suggest_categorical("loss", list(LOSSES)),
             "level_offset": trial.suggest_categorical("level_offset", list(LEVEL_OFFSETS)),
+            "unit": trial.suggest_categorical("unit", list(UNITS)),
             "learning_rate": trial.suggest_float("learning_rate", 2e-4, 5e-3, log=True),
             "weight_decay": trial.suggest_float("weight_decay", 1e-4, 1e-1, log=True),
             "batch_size": trial.suggest_int("batch_size", 128, 1024, log=True),
@@ -110,12 +109,14 @@ class MLPForecaster(PointForecaster):
         if validation is None:
             self._refit(train, context)
             return
-        self._level_offset = self._choose_level_offset(train, validation, context)
+        self._representation = Representation.settle(
+            self.params, train, validation, context, network=True
+        )
         train, validation = (
             self._budgeted(train, 1.0),
             self._budgeted(validation, _VALIDATION_SHARE),
         )
-        self._inputs, samples = _Inputs.fit(train, self._level_offset)
+        self._inputs, samples = _Inputs.fit(train, self._representation)
         held_out = self._inputs.samples(validation)
         epochs = [self._max_epochs(samples)] * int(self.params["members"])
         self._train_members(samples, held_out, epochs, context)
@@ -124,39 +125,20 @@ class MLPForecaster(PointForecaster):
         """Train as long as the previous fit found best; the full length if there was none."""
         first = not hasattr(self, "_epochs")
         if first:
-            offset = self.params["level_offset"]
-            self._level_offset = cast(LevelOffset, "recent_mean" if offset == AUTO else offset)
-        self._inputs, samples = _Inputs.fit(self._budgeted(train, 1.0), self._level_offset)
+            self._representation = Representation()
+        self._inputs, samples = _Inputs.fit(self._budgeted(train, 1.0), self._representation)
         if first:
             self._epochs = [self._max_epochs(samples)] * int(self.params["members"])
         self._train_members(samples, None, self._epochs, context)
 
-    def _max_epochs(self, samples: TensorData, share: float = 1.0) -> int:
-        """Epochs that make up `share` of the steps asked for."""
+    def _max_epochs(self, samples: TensorData) -> int:
+        """Epochs that make up the steps asked for."""
         steps_per_epoch = math.ceil(len(samples) / int(self.params["batch_size"]))
-        wanted = math.ceil(share * int(self.params["steps"]) / steps_per_epoch)
-        return min(max(wanted, math.ceil(share * _MIN_EPOCHS)), _MAX_EPOCHS)
+        wanted = math.ceil(int(self.params["steps"]) / steps_per_epoch)
+        return min(max(wanted, _MIN_EPOCHS), _MAX_EPOCHS)
 
     def _budgeted(self, windows: Windows, share: float) -> Windows:
         return within_budget(windows, int(self.params["max_rows"] * share))
-
-    def _choose_level_offset(
-        self, train: Windows, validation: Windows, context: FitContext
-    ) -> LevelOffset:
-        fixed = self.params["level_offset"]
-        if fixed != AUTO:
-            return cast(LevelOffset, fixed)
-        train = self._budgeted(train, _QUICK_SHARE)
-        validation = self._budgeted(validation, _QUICK_SHARE * _VALIDATION_SHARE)
-
-        def error(offset: LevelOffset) -> float:
-            inputs, samples = _Inputs.fit(train, offset)
-            epochs = self._max_epochs(samples, _QUICK_STEPS_SHARE)
-            held_out = inputs.samples(validation)
-            _, report = self._train(samples, held_out, epochs, _CHOICE, context)
-            return min(report.validation_losses)
-
-        return min(LEVEL_OFFSETS, key=error)
 
     def _train_members(
         self,
@@ -204,7 +186,7 @@ class MLPForecaster(PointForecaster):
             train=samples,
             validation=held_out,
             config=config,
-            params=params if label != _CHOICE else _on_one_rank(params),
+            params=params,
             generator=generator,
             context=context,
         )
@@ -242,7 +224,7 @@ class MLPForecaster(PointForecaster):
         forecaster = cls(**state.meta["params"])
         builder = FeatureBuilder.from_state(State(state.arrays, state.meta["features"]))
         forecaster._inputs = _Inputs(builder, Standardizer.from_arrays(state.arrays))
-        forecaster._level_offset = builder.level_offset
+        forecaster._representation = Representation.of(builder)
         forecaster._epochs = list(state.meta["epochs"])
         forecaster._rows = state.meta["rows"]
         forecaster._training = dict(state.meta["training"])
@@ -265,17 +247,9 @@ class MLPForecaster(PointForecaster):
             "rows": self._rows,
             "features": len(self._inputs.builder.names),
             "epochs": self._epochs,
-            "level_offset": self._level_offset,
+            **vars(self._representation),
             "training": self._training,
         }
-
-
-def _on_one_rank(params: dict[str, Any]) -> dict[str, Any]:
-    """For a quick comparison, which would take less time than ranks take to start: where several
-    ranks are the method, plain backprop stands in for it."""
-    if params["training_ranks"] == 1:
-        return params
-    return params | {"training_method": "backprop", "training_options": {}, "training_ranks": 1}
 
 
 def _outputs(network: MLP, x: torch.Tensor) -> npt.NDArray[np.float32]:

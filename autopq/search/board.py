@@ -97,6 +97,7 @@ def _row(candidate: Candidate) -> LeaderboardRow:
         "forecaster": point.forecaster.describe() if point else {},
         "quantile_model": {} if candidate.error else candidate.model.describe(),
     }
+    corrected = candidate.correction.describe() if candidate.correction else {}
     return LeaderboardRow(
         rank=0,
         name=candidate.name,
@@ -112,7 +113,7 @@ def _row(candidate: Candidate) -> LeaderboardRow:
         error=candidate.error,
         not_recommended=None,
         chosen=False,  # not known yet
-        details=described,
+        details=described | ({"correction": corrected} if corrected else {}),
         **_counts(described.values()),
     )
 
@@ -162,7 +163,10 @@ def _ensemble_row(ensemble: Ensemble) -> LeaderboardRow:
         test=_scores(ensemble.test),
         seconds=ensemble.cost.seconds,
         energy_wh=ensemble.cost.energy_wh,
-        details={"members": {c.name: round(weight, 4) for c, weight in ensemble.members}},
+        details={
+            "members": {c.name: round(weight, 4) for c, weight in ensemble.members},
+            **({"correction": ensemble.correction.describe()} if ensemble.correction else {}),
+        },
     )
 
 

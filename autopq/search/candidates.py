@@ -15,6 +15,7 @@ from autopq.presets import REFERENCE_FORECASTER, REFERENCE_QUANTILE_MODEL, Effor
 from autopq.quantiles import registry
 from autopq.quantiles.base import QuantileModel
 from autopq.quantiles.flow_cache import FlowCache
+from autopq.quantiles.recent_errors import RecentErrorCorrection
 from autopq.search.cost import Cost, Workbench
 from autopq.search.points import PointFit, richest
 from autopq.search.spread import search_spread
@@ -44,6 +45,7 @@ class Candidate:
     validation: Scored | None = None
     test: Scored | None = None
     error: str | None = None
+    correction: RecentErrorCorrection | None = None
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ from autopq.data.splits import Splits
 from autopq.evaluation.grid import DENSE_LEVELS
 from autopq.evaluation.scores import mean_pinball
 from autopq.members import averaged
+from autopq.quantiles.recent_errors import RecentErrorCorrection
 from autopq.search.candidates import Candidate, Scored, scored
 from autopq.search.cost import Cost
 
@@ -30,6 +31,7 @@ class Ensemble:
     members: list[tuple[Candidate, float]]
     validation: Scored
     test: Scored | None
+    correction: RecentErrorCorrection | None = None
 
     @property
     def cost(self) -> Cost:

@@ -19,7 +19,6 @@ PEERS = {
     "lightgbm_25h": "lightgbm_quantile:lightgbm_25h",
     "qrnn": "qrnn:qrnn",
     "nnqf": "nnqf:nnqf",
-    "deepar": "deepar:deepar",
 }
 
 

@@ -10,13 +10,13 @@ from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.evaluation.grid import monotone
 from autopq.forecasters.base import State
+from autopq.forecasters.boosting import labelled_rows
 from autopq.forecasters.features import FeatureBuilder
 from autopq.forecasters.networks.mlp import MLP
+from autopq.forecasters.representation import Representation
 from autopq.forecasters.sampling import AUTO, within_budget
 from autopq.forecasters.standardizer import Singles, Standardizer
 from autopq.quantiles.direct.base import DirectQuantiles, levels_of
-from autopq.quantiles.direct.boosting import labelled_rows
-from autopq.quantiles.direct.representation import Representation
 from autopq.quantiles.direct.standstill import Standstill
 from autopq.quantiles.states import nested, unnested
 from autopq.training import TrainingCounts, described, train_network
@@ -48,8 +48,8 @@ class MLPQuantiles(DirectQuantiles):
     """A row-wise multilayer perceptron on the features of the boosted trees, trained by pinball
     loss on all levels at once; the quantiles of `seeds` networks are averaged.
 
-    `level_offset` and `day_of_year` are chosen on the validation windows when they are "auto",
-    by quick fits of boosted trees on `choice_rows` rows. `max_rows` bounds the training rows
+    `level_offset`, `unit` and `day_of_year` are chosen on the validation windows when they are
+    "auto", by quick fits of boosted trees. `max_rows` bounds the training rows
     (windows x horizon): origins are thinned evenly beyond. `training_method` names a method of
     `training_methods`, `training_options` are its options and `training_ranks` the processes it
     trains on.
@@ -66,6 +66,7 @@ class MLPQuantiles(DirectQuantiles):
             "training_ranks": 1,
             "levels": (0.01, 0.03, 0.07, 0.15, 0.25, 0.37, 0.5, 0.63, 0.75, 0.85, 0.93, 0.97, 0.99),
             "level_offset": AUTO,
+            "unit": AUTO,
             "day_of_year": AUTO,
             "seeds": 2,
             "hidden": 128,
@@ -79,7 +80,6 @@ class MLPQuantiles(DirectQuantiles):
             "patience": 5,
             "clip_norm": 1.0,
             "max_rows": 40_000,
-            "choice_rows": 12_000,
         }
 
     @property
@@ -92,7 +92,9 @@ class MLPQuantiles(DirectQuantiles):
         return levels_of(self.params)
 
     def fit_regression(self, train: Windows, validation: Windows, context: FitContext) -> None:
-        self._representation = Representation.choose(train, validation, self.params, context)
+        self._representation = Representation.settle(
+            self.params, train, validation, context, network=True
+        )
         epochs = [int(self.params["max_epochs"])] * int(self.params["seeds"])
         self._epochs = self._train(train, validation, epochs, context)
 

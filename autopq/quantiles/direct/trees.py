@@ -7,11 +7,11 @@ import numpy as np
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.forecasters.base import State
+from autopq.forecasters.boosting import BinnedRows, BoostedLevel, BoostedLevels, boost_levels
 from autopq.forecasters.features import FeatureBuilder
+from autopq.forecasters.representation import Representation
 from autopq.forecasters.sampling import AUTO
 from autopq.quantiles.direct.base import DirectQuantiles, levels_of
-from autopq.quantiles.direct.boosting import BinnedRows, BoostedLevel, BoostedLevels, boost_level
-from autopq.quantiles.direct.representation import Representation
 from autopq.quantiles.states import nested, unnested
 
 # More rows carry more trees: the refit sees the validation rows as well.
@@ -21,8 +21,8 @@ _REFIT_ROUNDS = 1.15
 class LightGBMQuantiles(DirectQuantiles):
     """LightGBM quantile regression, one row per step.
 
-    `level_offset` and `day_of_year` are chosen on the validation windows when they are "auto",
-    by quick fits on `choice_rows` rows. `max_rows` bounds the training rows (windows x horizon):
+    `level_offset`, `unit` and `day_of_year` are chosen on the validation windows when they are
+    "auto", by quick fits. `max_rows` bounds the training rows (windows x horizon):
     origins are thinned evenly beyond.
     """
 
@@ -33,6 +33,7 @@ class LightGBMQuantiles(DirectQuantiles):
         return {
             "levels": (0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99),
             "level_offset": AUTO,
+            "unit": AUTO,
             "day_of_year": AUTO,
             "learning_rate": 0.06,
             "num_leaves": 16,
@@ -44,7 +45,6 @@ class LightGBMQuantiles(DirectQuantiles):
             "max_rounds": 600,
             "patience": 30,
             "max_rows": 40_000,
-            "choice_rows": 12_000,
         }
 
     @property
@@ -52,11 +52,11 @@ class LightGBMQuantiles(DirectQuantiles):
         return levels_of(self.params)
 
     def fit_regression(self, train: Windows, validation: Windows, context: FitContext) -> None:
-        self._representation = Representation.choose(train, validation, self.params, context)
+        self._representation = Representation.settle(self.params, train, validation, context)
         builder = self._representation.builder(train)
         data = self._data(builder, train, validation)
         limit = int(self.params["max_rounds"])
-        fits = [self._boost(data, level, limit, context) for level in self.levels]
+        fits = self._boost(data, [limit] * len(self.levels), context)
         self._rounds = [fit.rounds for fit in fits]
         self._keep(builder, data, fits)
 
@@ -65,10 +65,8 @@ class LightGBMQuantiles(DirectQuantiles):
             raise RuntimeError("fit with validation windows first")
         builder = self._representation.builder(train)
         data = self._data(builder, train, None)
-        fits = [
-            self._boost(data, level, max(1, round(rounds * _REFIT_ROUNDS)), context)
-            for level, rounds in zip(self.levels, self._rounds, strict=True)
-        ]
+        longer = [max(1, round(rounds * _REFIT_ROUNDS)) for rounds in self._rounds]
+        fits = self._boost(data, longer, context)
         self._keep(builder, data, fits)
 
     def predict_grid(self, windows: Windows) -> Floats:
@@ -119,8 +117,8 @@ class LightGBMQuantiles(DirectQuantiles):
         return BinnedRows.of(builder, train, validation, rows, bins)
 
     def _boost(
-        self, data: BinnedRows, level: float, rounds: int, context: FitContext
-    ) -> BoostedLevel:
+        self, data: BinnedRows, rounds: list[int], context: FitContext
+    ) -> list[BoostedLevel]:
         names = (
             "learning_rate",
             "num_leaves",
@@ -130,11 +128,11 @@ class LightGBMQuantiles(DirectQuantiles):
             "lambda_l2",
             "max_bin",
         )
-        return boost_level(
+        return boost_levels(
             data,
-            float(level),
+            self.levels.tolist(),
             {name: self.params[name] for name in names},
-            max_rounds=rounds,
+            rounds=rounds,
             patience=int(self.params["patience"]),
             context=context,
         )

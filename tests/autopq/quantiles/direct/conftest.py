@@ -18,14 +18,12 @@ from autopq.task import TaskConfig
 LIGHT = {
     "lightgbm_quantile": {
         "max_rows": 3000,
-        "choice_rows": 1500,
         "max_rounds": 40,
         "learning_rate": 0.15,
         "patience": 8,
     },
     "mlp_quantile": {
         "max_rows": 3000,
-        "choice_rows": 1500,
         "max_epochs": 5,
         "hidden": 32,
         "batch_size": 128,

@@ -1,6 +1,7 @@
 """Boosted trees for one quantile level after the other on one binned table."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -27,6 +28,7 @@ class BinnedRows:
     train: lgb.Dataset
     validation: lgb.Dataset | None
     rows: int
+    validation_unit: float = 1.0  # mean unit of the validation rows, in spreads of their series
 
     @classmethod
     def of(
@@ -42,17 +44,22 @@ class BinnedRows:
         params = {"max_bin": max_bin, "feature_pre_filter": False, "verbosity": -1}
         x, y = labelled_rows(builder, train, max_rows)
         binned = lgb.Dataset(x, y, params=params)
-        held_out = None
-        if validation is not None:
-            held_out = lgb.Dataset(
-                *labelled_rows(builder, validation, max(1, max_rows // 4)), binned, params=params
-            )
-        return cls(binned, held_out, len(y))
+        if validation is None:
+            return cls(binned, None, len(y))
+        held_out = within_budget(validation, max(1, max_rows // 4))
+        rows = builder.build(held_out)
+        # Errors count by their size in the series' spread, not in the unit of their window.
+        unit = rows.unit / builder.scale.of(held_out.panel)[1][held_out.series]
+        labels = rows.relative(held_out.target()).ravel()
+        weights = np.repeat(unit, held_out.horizon)
+        checked = lgb.Dataset(rows.x, labels, binned, weight=weights, params=params)
+        return cls(binned, checked, len(y), float(np.mean(unit)))
 
 
 @dataclass(frozen=True)
 class BoostedLevel:
-    """The trees of one level; `loss` is the validation pinball loss, NaN without validation."""
+    """The trees of one level; `loss` is the mean validation pinball loss in spreads of the
+    series, whatever the unit of the rows; NaN without validation."""
 
     text: str
     rounds: int
@@ -86,7 +93,7 @@ def boost_level(
         "seed": int(context.generator(f"boosting/{level}").integers(2**31)),
         "deterministic": True,
         "force_row_wise": True,
-        "num_threads": torch.get_num_threads(),
+        "num_threads": 1,
         "verbosity": -1,
     }
 
@@ -102,7 +109,37 @@ def boost_level(
     rounds = booster.best_iteration or booster.num_trees()
     loss = booster.best_score.get("valid_0", {}).get("quantile", float("nan"))
     text = booster.model_to_string(num_iteration=rounds)
-    return BoostedLevel(text, max(1, rounds), float(loss))
+    return BoostedLevel(text, max(1, rounds), float(loss) * data.validation_unit)
+
+
+def boost_levels(
+    data: BinnedRows,
+    levels: Sequence[float],
+    settings: Params,
+    *,
+    rounds: Sequence[int],
+    patience: int,
+    context: FitContext,
+) -> list[BoostedLevel]:
+    """`boost_level` for several levels, with at most `rounds` of trees each, side by side: trees
+    of this size are grown faster by one thread each than by all threads together."""
+
+    def boost(level: float, limit: int) -> BoostedLevel:
+        return boost_level(
+            data, level, settings, max_rounds=limit, patience=patience, context=context
+        )
+
+    # Bins are made at first use, which must not happen twice at once.
+    data.train.construct()
+    if data.validation is not None:
+        data.validation.construct()
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        fits = [pool.submit(boost, float(a), n) for a, n in zip(levels, rounds, strict=True)]
+        try:
+            return [fit.result() for fit in fits]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 class BoostedLevels:
@@ -116,8 +153,10 @@ class BoostedLevels:
     def predict(self, x: npt.NDArray[np.float32]) -> Floats:
         """[rows, L] quantiles of feature rows."""
         found = np.empty((len(x), len(self._boosters)))
-        for i, booster in enumerate(self._boosters):
-            found[:, i] = np.asarray(booster.predict(x, num_threads=torch.get_num_threads()))
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            parts = pool.map(lambda booster: booster.predict(x, num_threads=1), self._boosters)
+            for i, part in enumerate(parts):
+                found[:, i] = part
         return found
 
 

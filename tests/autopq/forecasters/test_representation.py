@@ -1,0 +1,91 @@
+"""What a row-wise model leaves to the validation windows, and what it may not choose."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from autopq.context import FitContext
+from autopq.data.audit import audit
+from autopq.data.splits import split
+from autopq.forecasters.features import FeatureBuilder
+from autopq.forecasters.representation import Representation, Views
+from autopq.observer import SilentObserver
+from autopq.task import TaskConfig
+
+YEAR = {"day_of_year_sin", "day_of_year_cos"}
+
+
+@pytest.fixture
+def context():
+    return FitContext(0, SilentObserver(), torch.device("cpu"))
+
+
+def splits(values):
+    time = pd.date_range("2021-01-04", periods=len(values), freq="h")
+    config = TaskConfig(horizon=24)
+    panel, _ = audit(pd.DataFrame({"timestamp": time, "target": values}), config)
+    return split(panel, config, train_windows=400, validation_windows=80, test_windows=80)
+
+
+def seasonal(days, spread=lambda day: 1.0, seed=1):
+    """An hourly series whose swing and noise are `spread` of the day."""
+    hours = np.arange(24 * days)
+    noise = np.random.default_rng(seed).normal(0, 0.2, len(hours))
+    return 100 + np.array([spread(h / 24) for h in hours]) * (np.sin(hours * np.pi / 12) + noise)
+
+
+def test_the_day_of_the_year_is_a_feature_one_can_do_without():
+    train = splits(seasonal(700)).train
+    full, less = (Representation("none", "series", keep).builder(train) for keep in (True, False))
+    assert set(full.names) - set(less.names) == YEAR
+    assert less.build(train.take(slice(0, 2))).x.shape == (48, len(less.names))
+
+
+def test_rows_of_less_than_a_year_do_not_bring_the_year_into_a_refit(context):
+    short = splits(seasonal(90))
+    open_to_all = {"level_offset": "none", "unit": "series"}
+    chosen = Representation.settle(open_to_all, short.train, short.validation, context)
+    assert not chosen.day_of_year
+    assert not YEAR & set(chosen.builder(splits(seasonal(700)).train).names)
+
+
+def test_a_given_choice_is_kept(context):
+    given = {"level_offset": "same_type_mean", "unit": "series", "day_of_year": False}
+    short = splits(seasonal(60))
+    chosen = Representation.settle(given, short.train, short.validation, context)
+    assert chosen == Representation("same_type_mean", "series", False)
+
+
+def test_what_was_chosen_for_the_whole_fit_stands_where_all_is_open(context):
+    short = splits(seasonal(60))
+    trees, networks = Representation("none", "series"), Representation("recent_mean", "recent")
+    given = replace(context, views=Views(trees, networks))
+    assert Representation.settle({}, short.train, short.validation, given) == trees
+    assert Representation.settle({}, short.train, short.validation, given, network=True) == networks
+
+
+def test_a_growing_spread_asks_for_the_recent_unit(context):
+    growing = splits(seasonal(200, lambda day: 1.015**day))
+    views = Views.choose(growing.train, growing.validation, context, fixed_scale=False)
+    assert views.trees.unit == views.networks.unit == "recent"
+
+
+def test_a_fixed_scale_is_never_given_the_recent_unit(context):
+    growing = splits(seasonal(120, lambda day: 1.015**day))
+    views = Views.choose(growing.train, growing.validation, context, fixed_scale=True)
+    assert views.trees.unit == views.networks.unit == "series"
+
+
+def test_in_recent_units_a_series_looks_the_same_however_large_it_has_grown():
+    growing = splits(seasonal(300, lambda day: 1.015**day))
+    builder = FeatureBuilder.fit(growing.train, "recent_mean", "recent")
+    early, late = growing.train.take(slice(100, 140)), growing.test.take(slice(-40, None))
+    swings = []
+    for windows in (early, late):
+        rows = builder.build(windows)
+        np.testing.assert_allclose(rows.absolute(rows.relative(windows.target())), windows.target())
+        swings.append(np.std(rows.relative(windows.target())))
+    assert swings[1] == pytest.approx(swings[0], rel=0.3)
