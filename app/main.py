@@ -15,6 +15,7 @@ from app.accounts.exposure import check_exposure
 from app.accounts.guard import PUBLIC_PATHS, GuardMiddleware
 from app.accounts.uses import KeyUses
 from app.checks.pool import CheckPool
+from app.compatibility.endpoints import router as compatibility
 from app.core import handlers, migrations
 from app.core.body_limit import BodyLimitMiddleware
 from app.core.compression import COMPRESSION, CompressionMiddleware
@@ -91,7 +92,18 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # the stock pages load their scripts from a CDN
         redoc_url=None,
     )
-    routers = (datasets, jobs, models, forecasts, energy, keys, webhooks, metrics_router, health)
+    routers = (
+        datasets,
+        jobs,
+        models,
+        forecasts,
+        compatibility,
+        energy,
+        keys,
+        webhooks,
+        metrics_router,
+        health,
+    )
     for router in routers:
         app.include_router(router)
     handlers.install(app)

@@ -6,10 +6,12 @@ from typing import Any
 import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from app.core.errors import (
     PROBLEM_MEDIA_TYPE,
@@ -20,6 +22,7 @@ from app.core.errors import (
     UnavailableError,
     body_of,
     from_input_error,
+    invalid,
 )
 from app.core.idempotency import AnsweredBeforeError, answer_again
 from autopq.errors import InputError
@@ -39,6 +42,7 @@ _MENDS = {
     "enum": "Use one of {expected}.",
     "json_invalid": "Send valid JSON.",
 }
+_UNPARSED = "There was an error parsing the body"  # FastAPI's, of bytes that are no text
 _DEFAULT_MEND = "Correct it as the API description says."
 
 
@@ -99,6 +103,13 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400 and error.detail == _UNPARSED:
+        unusable = invalid("body", "cannot be read as JSON in UTF-8.", "Send valid JSON.")
+        return problem_response(unusable.problem(request.url.path))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        # The router knows the methods of the first route of this path only.
+        headers["Allow"] = ", ".join(sorted(_methods_of(request)))
     problem = Problem(
         type=f"/problems/http-{error.status_code}",
         title=error.detail,
@@ -106,7 +117,16 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         detail=error.detail,
         instance=request.url.path,
     )
-    return problem_response(problem, dict(error.headers or {}))
+    return problem_response(problem, headers)
+
+
+def _methods_of(request: Request) -> set[str]:
+    return {
+        method
+        for route in iter_route_contexts(request.app.routes)
+        if route.path and compile_path(route.path)[0].match(request.scope["path"])
+        for method in route.methods or ()
+    }
 
 
 def unexpected(path: str, error: Exception) -> Response:

@@ -1,5 +1,7 @@
 """Takes tables in. A version of a dataset exists whole, inspected and hashed, or not at all."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from anyio import to_thread
 from starlette.requests import Request
 
 from app.accounts import quotas
-from app.checks.sources import TableSource
+from app.checks.sources import INLINE_MEDIA_TYPE, TableSource
 from app.core import ids
 from app.core.clock import now
 from app.core.context import RequestContext
@@ -82,6 +84,19 @@ def _keep(
         kept.unlink(missing_ok=True)
         raise
     return dataset
+
+
+def create_inline(
+    context: RequestContext, columns: Mapping[str, list[Any]], once: Effect
+) -> DatasetRow:
+    """Keep columns that came inside a request as a dataset. Raises what `create` raises."""
+    dataset_id = ids.new("ds")
+    content = json.dumps({"columns": columns}).encode()
+    with temporary(context.storage.incoming / dataset_id) as path:
+        path.write_bytes(content)
+        digest = hashlib.sha256(content).hexdigest()
+        received = ReceivedFile(INLINE_MEDIA_TYPE, len(content), digest)
+        return _keep(context, dataset_id, None, path, received, once)
 
 
 async def append(

@@ -1,6 +1,5 @@
 """`/v1/energy` and the electricity of a job."""
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -8,6 +7,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from app.core.clock import now
 from app.core.context import Context, OperatorContext
 from app.core.errors import ConflictError, InvalidRequestError, NotFoundError, documented
+from app.core.instants import Day
 from app.datasets import repository as datasets
 from app.energy import reports, service, worth
 from app.energy.repository import Filter, GroupBy
@@ -47,8 +47,8 @@ Key = Annotated[str | None, Query(max_length=200)]
 
 
 def _filter(
-    since: Annotated[date | None, Query(description="First day, UTC.")] = None,
-    until: Annotated[date | None, Query(description="Last day, UTC.")] = None,
+    since: Annotated[Day | None, Query(description="First day, UTC.")] = None,
+    until: Annotated[Day | None, Query(description="Last day, UTC.")] = None,
     dataset: Key = None,
     forecaster: Key = None,
     training_method: Key = None,
@@ -142,7 +142,8 @@ def get_energy(
 def get_energy_report(
     context: Context,
     month: Annotated[
-        str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="Such as `2026-11`.")
+        str | None,
+        Query(pattern="^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$", description="Such as `2026-11`."),
     ] = None,
 ) -> Response:
     """A month's electricity on one page of HTML; this month's by default."""

@@ -87,6 +87,18 @@ WITHOUT_ID: dict[tuple[str, str], tuple[Callable[[httpx.Response], None], Docume
     ("GET", "/v1/keys"): (own_keys, {}),
     ("GET", "/v1/usage"): (own_usage, {}),
     ("GET", "/metrics"): (forbidden, {}),
+    ("POST", "/v1/timeseries/forecast"): (
+        not_found,
+        {
+            "json": {
+                "model": "model_of_default",
+                "inputs": [
+                    {"type": "univariate_time_series", "name": "a", "series": [1], "frequency": "H"}
+                ],
+                "options": {"horizon": 1},
+            }
+        },
+    ),
     ("POST", "/v1/datasets"): (
         made,
         {"content": b"timestamp,y\n2024-01-01,1\n", "headers": {"Content-Type": "text/csv"}},
