@@ -18,6 +18,7 @@ from app.checks.pool import CheckPool
 from app.compatibility.endpoints import router as compatibility
 from app.core import handlers, migrations
 from app.core.body_limit import BodyLimitMiddleware
+from app.core.byte_cache import ByteCache
 from app.core.compression import COMPRESSION, CompressionMiddleware
 from app.core.context import AppContext
 from app.core.errors import (
@@ -66,9 +67,11 @@ def create_app(settings: Settings) -> FastAPI:
             CheckPool(settings),
             CapacityLimiter(settings.check_processes),
             Streams(settings.max_streams, settings.max_streams_per_key),
+            ByteCache(settings.answer_cache_bytes),
         )
         settings.storage.prepare()
         await to_thread.run_sync(migrations.upgrade, context.database.engine)
+        context.database.must_exist()
         check_exposure(settings, context.database)
         app.state.context = context
         metrics.watch(context.database)

@@ -19,6 +19,9 @@ T = TypeVar("T")
 KEY_VARIABLE = "AUTOPQ_API_KEY"
 TRIES = 4
 FIRST_PAUSE_SECONDS = 0.2
+# The service is restarting, or the key has made its requests too fast: nothing was carried out.
+_PASSING = (httpx.codes.SERVICE_UNAVAILABLE, httpx.codes.TOO_MANY_REQUESTS)
+_MOST_PATIENCE_SECONDS = 5.0  # a full queue asks for more, and the caller should know of it
 _CHUNK = 2**18
 _TIMEOUT = httpx.Timeout(150.0, connect=5.0)
 # Given up late: a table waits for its turn to be checked, and the service itself ends a check that
@@ -39,7 +42,8 @@ def _options(url: str, api_key: str | None) -> dict[str, Any]:
 class _Tries:
     """The rule of trying again.
 
-    Reads and creations are tried again when the connection fails or the service is restarting:
+    Reads and creations are tried again when the connection fails, and when the service is
+    restarting or asks for a moment:
     reads change nothing, and creations carry an idempotency key, so that one which broke off after
     it was carried out is not carried out twice. Everything else is sent once.
     """
@@ -70,8 +74,10 @@ class _Tries:
         """None when the answer counts, else seconds to wait. Raises ProblemError."""
         if response.is_success:
             return None
-        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE and self._again():
-            return self._wait()
+        asked = retry_after(response, 0.0)
+        may_pass = response.status_code in _PASSING and asked <= _MOST_PATIENCE_SECONDS
+        if may_pass and self._again():
+            return max(asked, self._wait())
         raise ProblemError(problem_of(response), response)
 
     def _again(self) -> bool:

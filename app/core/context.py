@@ -10,6 +10,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
 from app.checks.pool import CheckPool
+from app.core.byte_cache import ByteCache
 from app.core.database import Database, ReadSession, WriteSession
 from app.core.errors import ForbiddenError
 from app.core.in_flight import InFlight
@@ -31,6 +32,7 @@ class AppContext:
     checks: CheckPool
     check_limiter: CapacityLimiter
     streams: Streams
+    rendered: ByteCache
     in_flight: InFlight = field(default_factory=InFlight)
 
 
@@ -54,6 +56,10 @@ class RequestContext:
         return self._app.checks
 
     @property
+    def rendered(self) -> ByteCache:
+        return self._app.rendered
+
+    @property
     def streams(self) -> Streams:
         return self._app.streams
 
@@ -75,7 +81,7 @@ class RequestContext:
         return await to_thread.run_sync(partial(work, *args, **kwargs), limiter=limiter)
 
 
-def app_context(request: Request) -> AppContext:
+def _app_of(request: Request) -> AppContext:
     context = request.app.state.context
     assert isinstance(context, AppContext)
     return context
@@ -89,22 +95,29 @@ def _principal(request: Request, needed: Scope) -> Principal:
     return principal
 
 
-def _own(request: Request) -> RequestContext:
+# Coroutines, though none waits: plain functions would each cost a turn on a thread.
+
+
+async def _own(request: Request) -> RequestContext:
     needed: Scope = "read" if request.method in ("GET", "HEAD") else "submit"
-    return RequestContext(app_context(request), _principal(request, needed))
+    return RequestContext(_app_of(request), _principal(request, needed))
 
 
-def _admin(request: Request) -> RequestContext:
-    return RequestContext(app_context(request), _principal(request, "admin"))
+async def _admin(request: Request) -> RequestContext:
+    return RequestContext(_app_of(request), _principal(request, "admin"))
 
 
-def _operator(request: Request) -> AppContext:
+async def _operator(request: Request) -> AppContext:
     _principal(request, "metrics")
-    return app_context(request)
+    return _app_of(request)
+
+
+async def _system(request: Request) -> AppContext:
+    return _app_of(request)
 
 
 Context = Annotated[RequestContext, Depends(_own)]
 AdminContext = Annotated[RequestContext, Depends(_admin)]
 OperatorContext = Annotated[AppContext, Depends(_operator)]
 # For what everybody may know: whether the service is there.
-System = Annotated[AppContext, Depends(app_context)]
+System = Annotated[AppContext, Depends(_system)]

@@ -6,21 +6,31 @@ long the busy timeout is.
 """
 
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from app.core import tenancy
 
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
 BUSY_TIMEOUT_MS = 30_000
+PATIENCE_S = 300.0
+_PATIENT_PAUSE_S = 0.5
 _READ_ONLY = "autopq_read_only"
 
 
@@ -79,6 +89,9 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _create_engine(url)
+        self._must_exist = False
+        if self.engine.dialect.name == "sqlite":
+            event.listen(self.engine, "do_connect", self._refuse_to_replace)
         self._reading = self.engine.execution_options(**{_READ_ONLY: True})
 
     @contextmanager
@@ -96,8 +109,32 @@ class Database:
         ):
             yield session
 
+    def must_exist(self) -> None:
+        """From now on, a SQLite file that is missing is an error rather than a new one: it may be
+        on a disk that comes back."""
+        self._must_exist = True
+
+    def _refuse_to_replace(self, *_: object) -> None:
+        path = self.engine.url.database
+        if self._must_exist and path and not Path(path).exists():
+            raise sqlite3.OperationalError(f"the database file {path} is missing")
+
     def close(self) -> None:
         self.engine.dispose()
+
+
+def patiently(work: Callable[[], T], *, unless: Callable[[], bool]) -> T:
+    """What `work` returns. A database that is locked or gone is asked again for some minutes,
+    unless there is no use in it any more: hours of fitting must not be lost to a pause of it."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return work()
+        except OperationalError as error:
+            if time.monotonic() >= until or unless():
+                raise
+            log.warning("the database cannot be used now", error=str(error.orig))
+            time.sleep(_PATIENT_PAUSE_S)
 
 
 def _create_engine(url: str) -> Engine:

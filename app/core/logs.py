@@ -5,6 +5,7 @@ import sys
 from typing import Any, Literal
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 from structlog.typing import EventDict, WrappedLogger
 
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -27,7 +28,8 @@ def configure_logs(level: LogLevel = "info", **always: Any) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     render: list[structlog.typing.Processor] = [
-        structlog.processors.dict_tracebacks,
+        # Without local variables, which would put keys and secrets into the log.
+        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
         structlog.processors.JSONRenderer(),
     ]
     structlog.configure(

@@ -87,6 +87,13 @@ class Storage:
         for file in (_named(self.datasets, dataset_id), *self.datasets.glob(f"{dataset_id}.*")):
             file.unlink(missing_ok=True)
 
+    def discard_job(self, job_id: str) -> None:
+        """Remove the models and the logs of all attempts."""
+        for model in self.models.glob(f"{job_id}-*"):
+            shutil.rmtree(model, ignore_errors=True)
+        for log in self.logs.glob(f"{job_id}-*.log"):
+            log.unlink(missing_ok=True)
+
     def discard_forecast(self, forecast_id: str) -> None:
         for leftover in self.forecasts.glob(f"{_named(self.forecasts, forecast_id).name}*"):
             leftover.unlink(missing_ok=True)

@@ -16,6 +16,12 @@ FENCE_LOST_CODE = 75
 _PARENT_POLL_S = 0.25
 
 
+def is_orphan() -> bool:
+    """Whether this process outlived the supervisor that started it."""
+    parent = os.environ.get(PARENT_VARIABLE)
+    return parent is not None and os.getppid() != int(parent)
+
+
 class Heartbeat:
     """Calls `beat` every `seconds` on a thread of its own.
 
@@ -28,7 +34,6 @@ class Heartbeat:
         self._beat = beat
         self._seconds = seconds
         self._fatal = fatal
-        self._parent = int(os.environ.get(PARENT_VARIABLE, "0"))
         self._done = False
         self._early = False
         self._wake = threading.Event()
@@ -62,7 +67,7 @@ class Heartbeat:
                 return
             if self._early:
                 self._early, until_beat = False, 0.0
-            if self._parent and os.getppid() != self._parent:
+            if is_orphan():
                 self._try_beat()
                 os.killpg(os.getpgrp(), signal.SIGKILL)
             until_beat -= min(_PARENT_POLL_S, until_beat)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from datetime import timedelta
 
 import structlog
@@ -20,14 +21,15 @@ class Lease:
     def __init__(self, database: Database, seconds: float) -> None:
         self._database = database
         self._duration = timedelta(seconds=seconds)
-        self._host = socket.gethostname()
+        self._host = socket.gethostname()[:40]
         self._holder = f"{handle_of(os.getpid())}@{self._host}"
-        self._renew_at = now()
+        self._renew_at = time.monotonic()  # a clock that is set back must not delay it
         self.held = False
 
-    def hold(self) -> bool:
-        """Take or keep the role. Writes only when half of the time is over."""
-        if self.held and now() < self._renew_at:
+    def hold(self, *, surely: bool = False) -> bool:
+        """Take or keep the role. Asks the database when half of the time is over, or to know it
+        `surely`: another process may have taken the role, because the clock was set, say."""
+        if not surely and self.held and time.monotonic() < self._renew_at:
             return True
         with self._database.write() as session:
             row = session.get(SupervisorLeaseRow, 1)
@@ -38,7 +40,7 @@ class Lease:
             if self.held:
                 row.holder = self._holder
                 row.expires_at = now() + self._duration
-                self._renew_at = now() + self._duration / 2
+                self._renew_at = time.monotonic() + self._duration.total_seconds() / 2
         return self.held
 
     def release(self) -> None:

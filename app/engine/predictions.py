@@ -31,6 +31,8 @@ class PredictionKeeper:
             if ended is None:
                 return
             self._handle = None
+            if not self._lease.hold(surely=True):
+                return  # ended by whoever took over, who sees to its forecast
             self._end_running(ended.reason, crashed=True)
         with self._database.read() as session:
             waiting = repository.any_queued(session)

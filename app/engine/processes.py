@@ -1,4 +1,4 @@
-"""Child processes in sessions of their own, found again by pid and time of creation."""
+"""Child processes in sessions of their own, found again by pid and age."""
 
 import os
 import signal
@@ -12,25 +12,42 @@ import psutil
 
 from app.engine.base import Ended
 
-_SAME_PROCESS_S = 2.0  # creation times are rounded, and shift when the clock is set
+_SAME_PROCESS_S = 0.1
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")  # where there is none, reboots look alike
 _LAST_WAIT_S = 10.0
 
 
 def handle_of(pid: int) -> str:
-    return f"{pid}:{psutil.Process(pid).create_time():.2f}"
+    """Pid, start in seconds since the machine's, and which start of the machine that was: none of
+    them changes when the clock is set."""
+    return f"{pid}:{_started(psutil.Process(pid)):.2f}:{_boot()}"
 
 
 def find(handle: str) -> psutil.Process | None:
     """The process a handle means, unless it is gone or its pid was given to another."""
-    pid, created = handle.split(":")
+    pid, _, rest = handle.partition(":")
+    started, _, boot = rest.partition(":")
+    if boot != _boot():
+        return None
     with suppress(psutil.Error):
         process = psutil.Process(int(pid))
         if (
-            abs(process.create_time() - float(created)) < _SAME_PROCESS_S
+            abs(_started(process) - float(started)) < _SAME_PROCESS_S
             and process.status() != psutil.STATUS_ZOMBIE
         ):
             return process
     return None
+
+
+def _started(process: psutil.Process) -> float:
+    return process.create_time() - psutil.boot_time()
+
+
+def _boot() -> str:
+    try:
+        return _BOOT_ID.read_text(encoding="ascii")[:8]
+    except OSError:
+        return ""
 
 
 class Processes:

@@ -130,11 +130,21 @@ class Supervisor:
                 transitions.expire_queued(session, now())
 
     def _reap(self) -> None:
-        for attempt, handle in list(self._handles.items()):
-            ended = self._engine.ended(handle)
-            if ended is not None and attempt in self._overdue:
+        ends = {
+            attempt: ended
+            for attempt, handle in self._handles.items()
+            if (ended := self._engine.ended(handle)) is not None
+        }
+        if ends and not self._lease.hold(surely=True):
+            # Whoever took over has ended these workers: no fault of theirs.
+            for attempt in ends:
+                self._settle(attempt, "interrupted", _STOPPED)
+            self._hand_over(_STOPPED)
+            return
+        for attempt, ended in ends.items():
+            if attempt in self._overdue:
                 self._settle(attempt, "overdue", "its deadline passed")
-            elif ended is not None:
+            else:
                 hung = attempt in self._hung
                 self._settle(attempt, "lost", self._hung_reason if hung else ended.reason)
 

@@ -8,6 +8,7 @@ import pandas as pd
 from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
+from app.core.byte_cache import Rendered
 from app.core.context import Context
 from app.core.errors import (
     ConflictError,
@@ -155,6 +156,11 @@ def get_forecast(
     shown = None if fields is None else chosen(QuantileTable, fields)
     with context.read() as session:
         row = service.finished(context, session, forecast_id)
+        # A finished forecast never changes.
+        key = (row.id, row.attempt, form, quantile_levels, tuple(items or ()), fields)
+        known = context.rendered.get(key)
+        if known is not None:
+            return _again(request, known, form, row.id)
         config = TaskConfig.model_validate(models.made_it(session, row.model_id).config)
         figures = energy.of_forecast(session, row.id, energy.Price.of(context.settings))
     levels = chosen_levels(quantile_levels, config.quantile_levels)
@@ -172,7 +178,10 @@ def get_forecast(
         }
         return forecast.to_frame(levels), about
 
-    return _answer(request, row, form, table, ("quantiles", levels, items), shown)
+    answer = _answer(request, row, form, table, ("quantiles", levels, items), shown)
+    if answer.status_code == 200:
+        context.rendered.put(key, Rendered(bytes(answer.body), answer.headers["ETag"]))
+    return answer
 
 
 @router.get(
@@ -269,6 +278,12 @@ def _answer(
     if shown is not None:
         document = {name: value for name, value in document.items() if name in shown}
     return _file(to_json(document), form, row.id, tag)
+
+
+def _again(request: Request, known: Rendered, form: Format, name: str) -> Response:
+    if is_known(request, known.tag):
+        return not_modified(known.tag)
+    return _file(known.content, form, name, known.tag)
 
 
 def _file(content: bytes, form: Format, name: str, tag: str) -> Response:

@@ -61,6 +61,13 @@ WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
 
 def iso(stamps: pd.Series) -> list[str]:
     """ISO 8601 texts with the offset from UTC where a zone is known."""
+    # The series of one forecast share their stamps, and texts are dear to make.
+    of_row, distinct = pd.factorize(stamps, use_na_sentinel=False)
+    texts = _iso(pd.Series(distinct))
+    return [texts[number] for number in of_row.tolist()]
+
+
+def _iso(stamps: pd.Series) -> list[str]:
     local: npt.NDArray[np.datetime64] = stamps.dt.tz_localize(None).to_numpy("datetime64[us]")
     whole = local.astype("datetime64[s]")
     shown = np.datetime_as_string(whole if bool((whole == local).all()) else local)

@@ -56,6 +56,7 @@ class PredictionWorker:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._database = open_database(settings.resolved_database_url)
+        self._database.must_exist()
         self._models = RecentModels(settings.cached_models)
         self._stop = threading.Event()
         self._account = Account(self._database)

@@ -156,6 +156,18 @@ def cancel_job(job_id: str, context: Context) -> Job:
     return service.cancel(context, job_id)
 
 
+@router.delete(
+    "/{job_id}",
+    status_code=204,
+    operation_id="delete_job",
+    responses=documented(NotFoundError, ConflictError),
+)
+def delete_job(job_id: str, context: Context) -> None:
+    """Remove a job that has ended, with its trials, events, model and files. Finished forecasts
+    by the model stay, and so does the account of the electricity."""
+    service.delete(context, job_id)
+
+
 @router.get("/{job_id}/audit", operation_id="get_job_audit", responses=documented(NotFoundError))
 def get_job_audit(job_id: str, context: Context) -> JobAudit:
     """What the audit of the data under this job's config found."""

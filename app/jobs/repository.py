@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 
 from app.core.database import ReadSession, WriteSession
 from app.core.errors import NotFoundError
@@ -19,7 +19,7 @@ def add(session: WriteSession, row: JobRow) -> None:
 def get(session: ReadSession, job_id: str) -> JobRow:
     """Raises NotFoundError."""
     row = session.get(JobRow, job_id)
-    if row is None:
+    if row is None or row.deleted_at is not None:
         raise NotFoundError(f"There is no job '{job_id}'.")
     return row
 
@@ -34,7 +34,7 @@ class JobFilter:
     created_before: datetime | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
-        found: list[ColumnElement[bool]] = []
+        found: list[ColumnElement[bool]] = [JobRow.deleted_at.is_(None)]
         if self.state is not None:
             found.append(JobRow.state == self.state)
         if self.dataset_id is not None:
@@ -99,7 +99,8 @@ def leaderboard(session: ReadSession, job_id: str) -> Sequence[LeaderboardEntryR
 
 
 def state(session: ReadSession, job_id: str) -> str | None:
-    return session.scalar(select(JobRow.state).where(JobRow.id == job_id))
+    living = select(JobRow.state).where(JobRow.id == job_id, JobRow.deleted_at.is_(None))
+    return session.scalar(living)
 
 
 def events(session: ReadSession, job_id: str, *, after: int, limit: int) -> Sequence[JobEventRow]:
@@ -120,3 +121,12 @@ def trials(
     if after is not None:
         query = query.where(TrialRow.id > after)
     return session.scalars(query).all()
+
+
+def remove(session: WriteSession, row: JobRow, at: datetime) -> None:
+    """Forget an ended job and all that was written about it. Its row stays behind the ledger."""
+    for table in (JobEventRow, TrialRow, LeaderboardEntryRow):
+        session.execute(delete(table).where(table.job_id == row.id))
+    row.deleted_at = at
+    row.config, row.audit, row.error, row.best = {}, {}, None, None
+    row.message = "deleted"

@@ -11,24 +11,28 @@ what an ending means is the supervisor; this process only says what happened:
 
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import structlog
 
 from app.checks.sources import TableSource
 from app.core import ids
 from app.core.clock import now
+from app.core.database import patiently
 from app.core.errors import Problem, from_input_error
 from app.core.logs import configure_logs
 from app.core.plain import plain
 from app.core.schema import open_database
 from app.datasets import repository as datasets
+from app.datasets.tables import DatasetVersionRow
 from app.energy.metering import worker_meter
-from app.engine.heartbeat import FENCE_LOST_CODE, Heartbeat
+from app.engine.heartbeat import FENCE_LOST_CODE, Heartbeat, is_orphan
 from app.jobs import repository, transitions
 from app.jobs.reporter import Reporter
-from app.jobs.tables import LeaderboardEntryRow
+from app.jobs.tables import JobRow, LeaderboardEntryRow
 from app.jobs.transitions import FenceLostError, worker_problem
 from app.models import repository as models
 from app.models.tables import ModelRow
@@ -49,6 +53,7 @@ class Worker:
     def __init__(self, settings: Settings, job_id: str, attempt: int) -> None:
         self._settings = settings
         self._database = open_database(settings.resolved_database_url)
+        self._database.must_exist()
         self._job_id = job_id
         self._attempt = attempt
         self._reporter = Reporter(self._database, job_id, attempt)
@@ -57,8 +62,7 @@ class Worker:
         """The exit code."""
         signal.signal(signal.SIGTERM, lambda *_: self._reporter.request_stop())
         try:
-            with self._database.write() as session:
-                transitions.begin(session, self._job_id, self._attempt, now())
+            self._write(transitions.begin, now())
             result = self._metered_fit()
             self._succeed(result)
         except FenceLostError:
@@ -71,7 +75,7 @@ class Worker:
             return self._reject(worker_problem(str(error)))
         except Exception as error:
             log.exception("the fit failed")
-            self._confess(worker_problem(f"{type(error).__name__}: {error}"))
+            self._write(transitions.confess, worker_problem(f"{type(error).__name__}: {error}"))
             return 1
         return 0
 
@@ -113,11 +117,14 @@ class Worker:
         return result
 
     def _task(self) -> tuple[TaskConfig, TableSource]:
-        with self._database.read() as session:
-            job = repository.get(session, self._job_id)
-            table = datasets.version(session, job.dataset_id, job.dataset_version)
+        job, table = patiently(self._rows, unless=is_orphan)
         path = self._settings.storage.dataset(table.dataset_id, table.version)
         return TaskConfig.model_validate(job.config), TableSource(path, table.media_type)
+
+    def _rows(self) -> tuple[JobRow, DatasetVersionRow]:
+        with self._database.read() as session:
+            job = repository.get(session, self._job_id)
+            return job, datasets.version(session, job.dataset_id, job.dataset_version)
 
     @property
     def _directory(self) -> Path:
@@ -125,9 +132,12 @@ class Worker:
 
     def _succeed(self, result: FitResult) -> None:
         """Model, leaderboard and state appear together or not at all."""
-        self._reporter.flush()
+        patiently(self._reporter.flush, unless=is_orphan)
         rows = [plain(row.as_dict()) for row in result.leaderboard]
         size = sum(file.stat().st_size for file in self._directory.rglob("*") if file.is_file())
+        patiently(lambda: self._write_result(result, rows, size), unless=is_orphan)
+
+    def _write_result(self, result: FitResult, rows: list[dict[str, Any]], size: int) -> None:
         with self._database.write() as session:
             transitions.succeed(session, self._job_id, self._attempt, now())
             session.add_all(
@@ -152,16 +162,20 @@ class Worker:
 
     def _reject(self, problem: Problem) -> int:
         try:
-            self._reporter.flush()
-            with self._database.write() as session:
-                transitions.reject(session, self._job_id, self._attempt, problem, now())
+            patiently(self._reporter.flush, unless=is_orphan)
+            self._write(transitions.reject, problem, now())
         except FenceLostError:
             return FENCE_LOST_CODE
         return 0
 
-    def _confess(self, problem: Problem) -> None:
-        with self._database.write() as session:
-            transitions.confess(session, self._job_id, self._attempt, problem)
+    def _write(self, transition: Callable[..., None], *arguments: object) -> None:
+        """One transition of this attempt, in a transaction of its own."""
+
+        def write() -> None:
+            with self._database.write() as session:
+                transition(session, self._job_id, self._attempt, *arguments)
+
+        patiently(write, unless=is_orphan)
 
 
 def main() -> None:

@@ -14,14 +14,16 @@ from app.core.handlers import findings_of
 from app.core.idempotency import Effect
 from app.datasets import repository as versions
 from app.datasets import service as datasets
+from app.forecasts import repository as forecasts
 from app.jobs import repository, transitions
 from app.jobs.schemas import Job, JobCreate, JobRerun, Links
+from app.jobs.states import TERMINAL
 from app.jobs.tables import JobRow, LeaderboardEntryRow
 from app.models import repository as models
 from app.webhooks import repository as webhook_rows
 from app.webhooks import service as webhooks
 from autopq.errors import InputError, Issue
-from autopq.forecasters import registry as forecasters
+from autopq.forecasters import registry as point_forecasters
 from autopq.presets import effort
 from autopq.quantiles import registry as quantile_models
 from autopq.task import TaskConfig
@@ -104,7 +106,7 @@ def _check_components(config: TaskConfig) -> None:
     issues = [
         Issue(setting, f"'{name}' is unknown.", f"Use one of {', '.join(known)}.")
         for setting, asked, known in (
-            ("forecasters", config.forecasters, forecasters.names()),
+            ("forecasters", config.forecasters, point_forecasters.names()),
             ("quantile_models", config.quantile_models, quantile_models.names()),
         )
         for name in asked or ()
@@ -131,6 +133,24 @@ def cancel(context: RequestContext, job_id: str) -> Job:
         transitions.request_cancel(session, job_id, now())
         session.flush()
         return view(session, repository.get(session, job_id))
+
+
+def delete(context: RequestContext, job_id: str) -> None:
+    """Remove an ended job, its model and their files. Raises NotFoundError, ConflictError."""
+    with context.write() as session:
+        job = repository.get(session, job_id)
+        if job.state not in TERMINAL:
+            raise ConflictError(f"The job is {job.state}; cancel it first.")
+        model_id = models.ids_of_jobs(session, [job_id]).get(job_id)
+        if model_id is not None:
+            user = forecasts.unfinished_of(session, model_id)
+            if user is not None:
+                raise ConflictError(f"'{user}' still uses the job's model; wait for its end.")
+            models.remove(session, models.get(session, model_id), now())
+        webhook_rows.remove(session, job_id)
+        repository.remove(session, job, now())
+    # What a crash leaves here, the supervisor's sweep removes.
+    context.storage.discard_job(job_id)
 
 
 def leaderboard(session: ReadSession, job_id: str) -> list[LeaderboardEntryRow]:

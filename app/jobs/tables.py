@@ -58,6 +58,7 @@ class JobRow(TenantOwned, Base):
     account: Mapped[str] = mapped_column(String(64), default="")  # who submitted it
     priority: Mapped[int] = mapped_column(default=0)
     deadline: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]  # the row stays, for what its job took
     rerun_of: Mapped[str | None] = mapped_column(String(48))
 
 

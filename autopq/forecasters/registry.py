@@ -30,12 +30,14 @@ _BUILT_IN = {
     "svr": "autopq.forecasters.support_vectors:SupportVectors",
     "ets": "autopq.forecasters.exponential_smoothing:ExponentialSmoothing",
     "sarimax": "autopq.forecasters.arima:Sarimax",
+    "chronos": "autopq.forecasters.foundation:Chronos",
     "given": "autopq.forecasters.given:GivenForecast",
     "structural": "autopq.forecasters.structural:Structural",
 }
 
 # Forecasters that stand on a package outside the core, and the extra that brings it.
 _NEEDS = {
+    "chronos": ("chronos", "foundation"),
     "svr": ("sklearn", "statistical"),
     "ets": ("statsmodels", "statistical"),
     "sarimax": ("statsmodels", "statistical"),

@@ -19,6 +19,7 @@ PEERS = {
     "lightgbm_25h": "lightgbm_quantile:lightgbm_25h",
     "qrnn": "qrnn:qrnn",
     "nnqf": "nnqf:nnqf",
+    "deepar": "deepar:deepar",
 }
 
 

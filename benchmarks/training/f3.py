@@ -25,6 +25,7 @@ VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "F³": ("f3", {}),
 }
 FRIEDMAN1_LIMIT, DIGITS_LIMIT = 0.70, 0.50
+DIGITS_EPOCHS = (40, 60)
 
 
 def run(seeds: int) -> list[Table]:
@@ -39,17 +40,22 @@ def run(seeds: int) -> list[Table]:
             seeds,
             least_closed=FRIEDMAN1_LIMIT,
         ),
-        gap_table(
-            "digits, 64-200-200-200-10, test error",
-            lambda: perceptron(64, 200, 3, 10),
-            create_loss("cross_entropy"),
-            digits,
-            test_error,
-            TrainerConfig(max_epochs=60, batch_size=50, learning_rate=2e-4),
-            seeds,
-            least_closed=DIGITS_LIMIT,
-        ),
+        *(_digits(seeds, epochs) for epochs in DIGITS_EPOCHS),
     ]
+
+
+def _digits(seeds: int, epochs: int) -> Table:
+    """Of two lengths: what F³ gains over DRTP it loses again where training goes on."""
+    return gap_table(
+        f"digits, 64-200-200-200-10, {epochs} epochs, test error",
+        lambda: perceptron(64, 200, 3, 10),
+        create_loss("cross_entropy"),
+        digits,
+        test_error,
+        TrainerConfig(max_epochs=epochs, batch_size=50, learning_rate=2e-4),
+        seeds,
+        least_closed=DIGITS_LIMIT,
+    )
 
 
 def gap_table(

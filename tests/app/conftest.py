@@ -83,15 +83,15 @@ class Service:
 
     def states(self, job_id: str) -> tuple[str, list[str]]:
         """State of a job and of its attempts, read past the service."""
-        job = self._rows("SELECT state FROM job WHERE id = ?", job_id)
+        job = self.rows("SELECT state FROM job WHERE id = ?", job_id)
         attempts = "SELECT state FROM attempt WHERE job_id = ? ORDER BY number"
-        return job[0][0], [row[0] for row in self._rows(attempts, job_id)]
+        return job[0][0], [row[0] for row in self.rows(attempts, job_id)]
 
     def crashes(self, job_id: str) -> int:
         """How much of its retry a job has spent."""
-        return int(self._rows("SELECT crashes FROM job WHERE id = ?", job_id)[0][0])
+        return int(self.rows("SELECT crashes FROM job WHERE id = ?", job_id)[0][0])
 
-    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+    def rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
         with closing(sqlite3.connect(self.data_dir / "autopq.sqlite3")) as connection:
             return connection.execute(query, values).fetchall()
 

@@ -46,10 +46,10 @@ def test_killed_worker_is_replaced_once(make_service: Make, table: Any) -> None:
 
 
 def test_hung_worker_is_stopped_and_replaced(make_service: Make, table: Any) -> None:
-    service = make_service(silence_seconds=8)
+    service = make_service(silence_seconds=30)
     job, worker = start_long_job(service, table)
     worker.suspend()
-    service.until(lambda: not worker.is_running(), "the hung worker to be stopped", 60)
+    service.until(lambda: not worker.is_running(), "the hung worker to be stopped", 120)
     service.until(lambda: service.job(job["id"])["attempt"] == 2, "another attempt")
     assert service.states(job["id"])[1][0] == "lost"
     service.http.post(job["links"]["cancel"])

@@ -32,6 +32,34 @@ class TestRerun:
         assert service.http.post("/v1/jobs/job_absent/rerun", json={}).status_code == 404
 
 
+class TestDelete:
+    def test_takes_rows_and_files_along(self, make_service: Any, table: Any) -> None:
+        service = make_service(webhook_allow_private=True)
+        job = service.finish(service.submit(service.upload(table))["id"])
+        before = service.http.get("/v1/energy").json()["total"]["total_wh"]
+        assert before > 0
+        forecast = service.forecast(job["model_id"])
+        assert service.http.delete(job["links"]["self"]).status_code == 204
+        for link in job["links"].values():
+            assert service.http.get(link).status_code in (404, 405), link
+        assert service.http.get("/v1/jobs").json()["items"] == []
+        for what in ("trial", "job_event", "leaderboard_row", "webhook"):
+            assert service.rows(f"SELECT * FROM {what}") == []
+        for folder in ("models", "logs"):
+            files = (service.data_dir / folder).iterdir()
+            assert [file for file in files if job["id"] in file.name] == []
+        assert service.http.get("/v1/energy").json()["total"]["total_wh"] >= before
+        assert service.http.get(f"/v1/forecasts/{forecast['id']}").status_code == 200
+        assert service.http.delete(job["links"]["self"]).status_code == 404
+
+    def test_not_while_it_runs(self, service: Any, dataset_id: str) -> None:
+        job = service.submit(dataset_id, **service.long_config)
+        assert service.http.delete(job["links"]["self"]).status_code == 409
+        service.http.post(job["links"]["cancel"])
+        service.finish(job["id"])
+        assert service.http.delete(job["links"]["self"]).status_code == 204
+
+
 class TestDeadline:
     def test_a_running_job_is_stopped(self, service: Any, dataset_id: str) -> None:
         soon = (datetime.now(UTC) + timedelta(seconds=3)).isoformat()

@@ -9,6 +9,7 @@ import pytest
 from app.accounts import service as accounts
 from app.accounts.rates import Rates
 from app.accounts.schemas import KeyCreate
+from app.client import Client
 from app.core.schema import open_database
 
 Make = Callable[..., Any]
@@ -57,6 +58,14 @@ def test_too_many_requests_of_one_key(make_service: Make) -> None:
     assert answers[-1].headers["content-type"] == "application/problem+json"
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 100
     assert service.http.get("/v1/jobs", headers=calm).status_code == 200
+
+
+def test_the_client_waits_for_a_moment(make_service: Make) -> None:
+    service = make_service(supervise=False, ready=False, requests_per_second=2, requests_at_once=1)
+    key = key_of(service.data_dir, "busy")["Authorization"].removeprefix("Bearer ")
+    with Client(str(service.http.base_url), api_key=key) as client:
+        for _ in range(3):
+            assert client.jobs().items == []
 
 
 def test_quotas(make_service: Make, table: Any) -> None:

@@ -1,0 +1,47 @@
+"""What holds after any fault, once everything has come to its end."""
+
+from typing import Any
+
+TERMINAL = ("succeeded", "failed", "cancelled")
+
+
+def check_aftermath(service: Any) -> None:
+    """No job is lost, none ended twice, and neither a process nor a file is left over."""
+    jobs = service.rows("SELECT id, state, error FROM job")
+    assert jobs
+    for job_id, state, error in jobs:
+        assert state in TERMINAL, (job_id, state)
+        assert (state == "failed") == (error is not None), (job_id, state, error)
+        told = service.rows(
+            "SELECT json_extract(data, '$.state') FROM job_event"
+            " WHERE job_id = ? AND kind = 'state' ORDER BY id",
+            job_id,
+        )
+        assert [row[0] for row in told if row[0] in TERMINAL] == [state], told
+        models = service.rows("SELECT attempt FROM model WHERE job_id = ?", job_id)
+        attempt = service.rows("SELECT attempt FROM job WHERE id = ?", job_id)
+        assert models == (attempt if state == "succeeded" else [])
+    assert service.rows("SELECT * FROM attempt WHERE state IN ('starting', 'running')") == []
+    made = {
+        f"{job}-{attempt}" for job, attempt in service.rows("SELECT job_id, attempt FROM model")
+    }
+    assert {path.name for path in (service.data_dir / "models").iterdir()} == made
+    assert list((service.data_dir / "incoming").iterdir()) == []
+    service.until(lambda: not service.workers(), "the last worker's end", 20)
+
+
+def pid_of_attempt(service: Any, job_id: str, attempt: int) -> int:
+    ((handle,),) = service.rows(
+        "SELECT handle FROM attempt WHERE job_id = ? AND number = ?", job_id, attempt
+    )
+    return int(handle.split(":")[0])
+
+
+def phases_of_attempt(service: Any, job_id: str, attempt: int) -> list[str]:
+    rows = service.rows(
+        "SELECT json_extract(data, '$.phase') FROM job_event"
+        " WHERE job_id = ? AND attempt = ? AND kind = 'phase' ORDER BY id",
+        job_id,
+        attempt,
+    )
+    return [row[0] for row in rows]
