@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from app.client.tables import PARQUET, Table
 from app.datasets.schemas import Dataset, DatasetVersion
-from app.energy.schemas import EnergySummary, JobEnergy
+from app.energy.schemas import EnergySummary, Estimate, JobEnergy, Worth
 from app.forecasts.schemas import ForecastStatus
 from app.jobs.results import Audit
 from app.jobs.schemas import Job, Leaderboard, Trial
@@ -107,6 +107,16 @@ def trials(job_id: str, **filters: Any) -> Call[Page[Trial]]:
 
 def energy(job_id: str) -> Call[JobEnergy]:
     return Call("GET", f"/v1/jobs/{job_id}/energy", _one(JobEnergy))
+
+
+def energy_worth(job_id: str, *, within: float, value: float | None) -> Call[Worth]:
+    params = {"within": within, "value": value}
+    return Call("GET", f"/v1/jobs/{job_id}/energy/worth", _one(Worth), params)
+
+
+def estimate_job(dataset_id: str, config: Config) -> Call[Estimate]:
+    body = {"dataset_id": dataset_id, "config": settings_of(config)}
+    return Call("POST", "/v1/jobs:estimate", _one(Estimate), json=body)
 
 
 def energy_summary(group_by: str) -> Call[EnergySummary]:

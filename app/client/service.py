@@ -15,7 +15,7 @@ from app.client.flows import PATIENCE_SECONDS, POLL_SECONDS, OnProgress
 from app.client.tables import Table
 from app.client.transport import Transport
 from app.datasets.schemas import Dataset, DatasetVersion
-from app.energy.schemas import EnergySummary, JobEnergy
+from app.energy.schemas import EnergySummary, Estimate, JobEnergy, Worth
 from app.forecasts.schemas import ForecastStatus
 from app.forecasts.states import ForecastState
 from app.jobs.results import Audit
@@ -195,6 +195,17 @@ class Client:
     def energy(self, job_id: str) -> JobEnergy:
         """What a job took so far, by phase, trial and attempt."""
         return self._send(calls.energy(job_id))
+
+    def energy_worth(
+        self, job_id: str, *, within: float = 0.01, value: float | None = None
+    ) -> Worth:
+        """What the accuracy of a job's candidates cost in electricity; `value` is what a forecast
+        is worth more for each unit of the score less."""
+        return self._send(calls.energy_worth(job_id, within=within, value=value))
+
+    def estimate(self, dataset_id: str, config: Config | None = None) -> Estimate:
+        """What such a job will probably take, from jobs on the same machine."""
+        return self._send(calls.estimate_job(dataset_id, config or {}))
 
     def energy_summary(self, group_by: str = "day") -> EnergySummary:
         """What all jobs and forecasts took, by `day`, `dataset`, `forecaster`,

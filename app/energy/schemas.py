@@ -32,6 +32,7 @@ class Figures(BaseModel):
     ram_wh: float
     idle_wh: float = Field(description="The part of the CPUs' idle power that goes with the work.")
     total_wh: float
+    total_mj: int = Field(description="The same in whole millijoules, whose sums are exact.")
     seconds: float = Field(description="Time metered; processes at once count each.")
     kg_co2e: float
     cost: float = Field(description="At the configured price of a kWh, in `currency`.")

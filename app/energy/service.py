@@ -162,6 +162,7 @@ def _sum(rows: Sequence[Row[Any]], price: Price) -> dict[str, Any]:
     return {
         **{name.replace("_mj", "_wh"): getattr(parts, name) / MJ_PER_WH for name in PARTS},
         "total_wh": total_wh,
+        "total_mj": parts.total_mj,
         "low_wh": max(total_wh - band_wh, 0.0),
         "high_wh": total_wh + band_wh,
         "idle_share": parts.idle_mj / parts.total_mj if parts.total_mj else 0.0,

@@ -9,6 +9,8 @@ from autopq.energy.host import HostReading, HostSource
 from autopq.energy.process_tree import TreeUse
 from autopq.energy.split import largest_remainder
 
+_BIRTH_ROUNDING_S = 1.0  # a kernel tells its own start, and so all births, in whole seconds
+
 Owner = TypeVar("Owner", bound=Hashable)
 
 
@@ -120,7 +122,7 @@ class HostMeter(Generic[Owner]):
     def add(self, owner: Owner, tree: Tree, *, around: bool = False) -> None:
         """Give a tree its share from now on; from its birth if it began after the last sample.
         `around`: the tree may hold others' trees, which are not counted with it."""
-        born_since = tree.created_at >= self._wall
+        born_since = tree.created_at >= self._wall - _BIRTH_ROUNDING_S
         self._used[owner] = 0.0 if born_since else tree.use(self._apart(owner, around)).cpu_s
         self._trees[owner] = tree
         if around:

@@ -70,6 +70,9 @@ def test_one_call_from_frame_to_forecast(client: Client, table: pd.DataFrame) ->
     job = seen[-1]
     energy = client.energy(job.id)
     assert sum(part.total_wh for part in energy.by_phase) == pytest.approx(energy.total.total_wh)
+    worth = client.energy_worth(job.id, value=0.01)
+    assert [candidate.name for candidate in worth.front] == ["seasonal_naive+residual"]
+    assert client.estimate(job.dataset_id, QUICK).basis in {"same_task", "same_settings", "none"}
     assert [row.name for row in client.leaderboard(job.id).rows] == ["seasonal_naive+residual"]
     assert client.trials(job.id).items
     assert job.id in {listed.id for listed in client.jobs(state="succeeded", limit=5).items}

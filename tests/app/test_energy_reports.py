@@ -19,6 +19,7 @@ class TestSummary:
     @pytest.mark.parametrize("group_by", GROUPINGS)
     def test_groups_are_the_total(self, service: Any, forecast: Document, group_by: str) -> None:
         found = service.http.get("/v1/energy", params={"group_by": group_by}).json()
+        assert sum(g["total_mj"] for g in found["groups"]) == found["total"]["total_mj"]
         for part in ("cpu_wh", "idle_wh", "gpu_wh", "ram_wh", "total_wh", "kg_co2e", "cost"):
             parts = sum(group[part] for group in found["groups"])
             assert parts == pytest.approx(found["total"][part], rel=1e-9), part

@@ -1,5 +1,8 @@
 """One meter for the machine: jobs that run at once share its figure to the last millijoule."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,8 @@ from app.energy.tables import EnergyLedgerRow, HostEnergyRow, HostEnergyShareRow
 from autopq.energy.host_meter import PARTS, Parts
 
 pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def of(row: Any) -> Parts:
@@ -103,3 +108,59 @@ def test_a_machine_whose_meter_is_killed_goes_on_with_another(
         )
     database.close()
     assert total > 0
+
+
+ALONE = """
+import os, socket, sys, threading
+from pathlib import Path
+
+def refuse(*_, **__):
+    raise AssertionError("no network call is allowed")
+
+for name in ("connect", "connect_ex", "sendto"):
+    setattr(socket.socket, name, refuse)
+socket.getaddrinfo = refuse
+
+from app.core import migrations
+from app.core.schema import open_database
+from app.energy.host import Host
+from app.settings import Settings
+
+settings = Settings()
+settings.storage.prepare()
+database = open_database(settings.resolved_database_url)
+migrations.upgrade(database.engine)
+database.close()
+threading.Timer(4.0, lambda: os.kill(os.getpid(), 15)).start()
+Host(settings).run()
+"""
+
+
+def test_the_meter_calls_nobody_and_leaves_nothing(tmp_path: Path) -> None:
+    folders = {name: tmp_path / name for name in ("HOME", "TMPDIR", "AUTOPQ_DATA_DIR")}
+    for folder in folders.values():
+        folder.mkdir()
+    (tmp_path / "work").mkdir()
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE],
+        cwd=tmp_path / "work",
+        env={
+            **os.environ,
+            **{name: str(folder) for name, folder in folders.items()},
+            "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+            "AUTOPQ_ENERGY_SAMPLE_SECONDS": "0.3",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "could not be metered" not in done.stdout + done.stderr
+    database = open_database(f"sqlite:///{tmp_path / 'AUTOPQ_DATA_DIR' / 'autopq.sqlite3'}")
+    with database.read() as session:
+        [page] = session.scalars(select(HostEnergyRow)).all()
+        assert of(page).total_mj > 0
+        assert of(page) == Parts.sum(of(share) for share in page.shares)
+    database.close()
+    left = [path for name in ("HOME", "TMPDIR", "work") for path in (tmp_path / name).rglob("*")]
+    assert left == []
+    assert list((tmp_path / "AUTOPQ_DATA_DIR" / "energy").iterdir()) == []
