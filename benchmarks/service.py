@@ -37,7 +37,7 @@ from autopq.forecast import Forecast
 CONNECTIONS = 16
 SUBMITTERS = 8
 LARGE_SERIES, LARGE_STEPS, LARGE_READS = 365, 96, 40
-LONGEST_S = 300.0
+LONGEST_S = 600.0
 MEBIBYTE = 2**20
 QUICK = {"target": "load", "horizon": 24, "known_covariates": ["temperature"], "preset": "fast"}
 BESIDE = QUICK | {"preset": "default"}

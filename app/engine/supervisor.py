@@ -9,6 +9,7 @@ import time
 
 import structlog
 
+from app.core import idempotency
 from app.core.clock import now
 from app.core.database import Database
 from app.engine.base import Engine
@@ -29,6 +30,7 @@ log = structlog.get_logger(__name__)
 _STOPPED = "the service was stopped"
 _RESTARTED = "the service was restarted"
 _KILL_WAIT_S = 5.0
+_PURGE_EVERY_S = 3600.0
 
 Attempt = tuple[str, int]
 
@@ -48,6 +50,7 @@ class Supervisor:
             settings.max_running_jobs_per_tenant, settings.max_running_jobs_per_key
         )
         self._host_meter = HostMeterKeeper(settings)
+        self._purge_at = time.monotonic()
         self._handles: dict[Attempt, str] = {}
         self._silence = Silence(settings.silence_seconds)
         self._hung: set[Attempt] = set()
@@ -94,6 +97,7 @@ class Supervisor:
             self._start_queued()
         self._predictions.tend()
         self._courier.tend()
+        self._purge()
 
     def _recover(self) -> None:
         """End what an earlier supervisor left running. Attempts are never adopted."""
@@ -106,6 +110,13 @@ class Supervisor:
             self._settle((attempt.job_id, attempt.number), "interrupted", _RESTARTED)
         self._predictions.recover()
         sweep(self._storage, self._database)
+
+    def _purge(self) -> None:
+        """Now and then, forget what is past its time."""
+        if time.monotonic() >= self._purge_at:
+            self._purge_at = time.monotonic() + _PURGE_EVERY_S
+            with self._database.write() as session:
+                idempotency.purge(session, now())
 
     def _stop_hung(self) -> None:
         """A worker that is there but does not beat would hold its slot for ever."""
