@@ -218,7 +218,10 @@ def measure(folder: Path, reads: int, submissions: int) -> dict[str, object]:
     table = synthetic_load(np.random.default_rng(0), days=60)
     table.loc[table.index[-24:], "load"] = np.nan
     small = table.iloc[-24 * 20 :].to_csv(index=False)
-    with service(folder) as (port, pid), httpx.Client(base_url=f"http://127.0.0.1:{port}") as http:
+    with (
+        service(folder) as (port, pid),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120) as http,
+    ):
         until(http, "/readyz", "status", "ok")
         ids = [
             http.post("/v1/datasets", content=csv, headers={"Content-Type": "text/csv"}).json()
