@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from autopq.data.origins import delivered, issue_rows, issued
 from autopq.data.panel import Floats, Ints, Panel, Times, Windows
 from autopq.errors import InputError, Issue
 from autopq.evaluation.calibration import calibration_error, pit_histogram, reliability
@@ -24,6 +26,7 @@ from autopq.evaluation.path_scores import (
 )
 from autopq.evaluation.scores import pinball_by_level
 from autopq.evaluation.steps import peak_weighted_crps_steps, step_scores
+from autopq.task import TaskConfig
 
 PIT_BINS = 10
 # The share of training rows that do not count as peaks.
@@ -101,13 +104,34 @@ def rolling_windows(
     for length, earliest in zip(panel.lengths, first, strict=True):
         found = int(length) - horizon - lead - step * np.arange(num_windows - 1, -1, -1)
         origins.append(found[found >= max(1, int(earliest))])
-    windows = panel.windows(origins, horizon, lead)
+    return _with_a_target(panel.windows(origins, horizon, lead))
+
+
+def issued_windows(panel: Panel, config: TaskConfig, *, num_windows: int, first: Ints) -> Windows:
+    """The last `num_windows` windows of each series as the task issues its forecasts: at its
+    issue times, and after its lead time or for its delivery days. Windows that look at covariates
+    not yet known then are left out; else as `rolling_windows`."""
+    at_issue = issue_rows(panel, config.issue_times)
+    origins = []
+    for offset, length, earliest in zip(panel.offsets, panel.lengths, first, strict=True):
+        rows = np.arange(max(1, int(earliest)), int(length))
+        origins.append(rows[at_issue[offset + rows]])
+    windows = issued(panel, origins, config)
+    ends = windows.first + windows.horizon
+    windows = windows.take(np.flatnonzero(ends <= panel.lengths[windows.series]))
+    windows = windows.take(np.flatnonzero(~windows.late().any(axis=1)))
+    # Counted from the newest window of each series.
+    behind = np.searchsorted(windows.series, windows.series, side="right")
+    return _with_a_target(windows.take(behind - np.arange(len(windows)) <= num_windows))
+
+
+def _with_a_target(windows: Windows) -> Windows:
     windows = windows.take(np.flatnonzero(np.isfinite(windows.target()).any(axis=1)))
     if len(windows) == 0:
         raise InputError(
             Issue(
                 "horizon",
-                f"no backtest window of {horizon} steps lies within the rows held out.",
+                f"no backtest window of {windows.horizon} steps lies within the rows held out.",
                 "Send a longer series, hold out more of it, or shorten the horizon.",
             )
         )
@@ -134,16 +158,36 @@ def backtest(
     )
 
 
+def backtest_as_issued(
+    model: Forecaster, panel: Panel, config: TaskConfig, *, num_windows: int, first: Ints
+) -> Backtest:
+    """Forecast and score the last `num_windows` windows that the task would have issued for each
+    series (see `issued_windows`) with a model made from rows before `first` [S]. Of a delivery
+    day only its own steps are scored."""
+    windows = issued_windows(panel, config, num_windows=num_windows, first=first)
+    return score_windows(
+        windows,
+        model.quantiles(windows),
+        DENSE_LEVELS,
+        SeriesReference.of(panel, first),
+        asked=delivered(windows, config),
+    )
+
+
 def score_windows(
     windows: Windows,
     quantiles: Floats,
     levels: Floats,
     reference: SeriesReference,
     paths: Floats | None = None,
+    *,
+    asked: npt.NDArray[np.bool_] | None = None,
 ) -> Backtest:
     """Scores of quantiles [n, H, Q] and, where given, sample paths [n, S, H] of windows with at
-    least one known target each."""
+    least one known target each; `asked` [n, H] are the steps that count, all by default."""
     y, panel = windows.target(), windows.panel
+    if asked is not None:
+        y = np.where(asked, y, np.nan)
     quantiles = monotone(quantiles)
     by_step = step_scores(y, quantiles, levels)
     with np.errstate(invalid="ignore"):

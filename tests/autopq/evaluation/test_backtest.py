@@ -1,17 +1,27 @@
 """Rolling origins, and that every grain of a backtest tells the same story."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from autopq.data.frequency import Frequency
+from autopq.data.origins import settled
 from autopq.data.panel import Panel
 from autopq.errors import InputError
-from autopq.evaluation.backtest import SeriesReference, backtest, rolling_windows, score_windows
+from autopq.evaluation.backtest import (
+    SeriesReference,
+    backtest,
+    backtest_as_issued,
+    issued_windows,
+    rolling_windows,
+    score_windows,
+)
 from autopq.evaluation.grid import DENSE_LEVELS, normal_score
 from autopq.evaluation.scores import evaluate, peak_weighted_crps
+from autopq.task import TaskConfig
 
 HORIZON = 6
 
@@ -186,3 +196,25 @@ def test_a_series_without_scale_has_no_mase_and_json_says_none():
     assert document["windows"][-1]["origin"] == "2024-04-11T08:00:00+02:00"
     assert {"level", "observed", "pinball"} == document["reliability"][0].keys()
     assert len(document["pit"]) == 10
+
+
+def test_origins_are_those_at_which_the_task_issues_forecasts(walks):
+    config = TaskConfig(horizon=HORIZON, issue_times=("06:00", "18:00"), lead_time=2)
+    windows = issued_windows(walks, config, num_windows=4, first=np.array([200, 270]))
+    hours = pd.DatetimeIndex(walks.time[walks.offsets[windows.series] + windows.origin]).hour
+    assert hours.tolist() == [18, 6, 18, 6, 6, 18]
+    assert windows.origin.tolist() == [354, 366, 378, 390, 270, 282]
+
+
+def test_of_a_delivery_day_only_its_own_steps_are_scored():
+    clock = pd.date_range("2024-10-20", "2024-10-30", freq="h", tz="Europe/Berlin")
+    walk = panel_of(np.arange(float(len(clock))), timezone="Europe/Berlin")
+    walk = replace(
+        walk,
+        time=clock.tz_convert("UTC").tz_localize(None).to_numpy("datetime64[us]"),
+        local_time=clock.tz_localize(None).to_numpy("datetime64[us]"),
+    )
+    config = settled(TaskConfig(issue_times=("11:00",), delivery_day=1), walk)
+    found = backtest_as_issued(LastValue(), walk, config, num_windows=3, first=np.array([100]))
+    assert found.windows["origin"].dt.hour.tolist() == [11, 11, 11]
+    assert found.windows["known_steps"].tolist() == [25, 24, 24]
