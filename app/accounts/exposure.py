@@ -43,6 +43,6 @@ def check_exposure(settings: Settings, database: Database) -> None:
     """Raises NeedsKeyError for a service that everybody on a network could use."""
     if is_loopback(settings.host):
         return
-    with database.read() as session:
-        if not repository.any_key(session):
+    with database.look() as connection:
+        if not repository.any_key(connection):
             raise NeedsKeyError(settings.host)

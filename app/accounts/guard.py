@@ -63,14 +63,14 @@ class GuardMiddleware:
 
     def _principal(self, database: Database, headers: Headers) -> Principal:
         given = headers.get("authorization")
-        with database.read() as session:
+        with database.look() as connection:
             if given is not None:
                 kind, _, text = given.partition(" ")
-                principal = service.bearer(session, text.strip(), now())
+                principal = service.bearer(connection, text.strip(), now())
                 if kind.lower() != "bearer" or principal is None:
                     raise _unauthorized("The key is unknown, revoked or expired.")
                 return principal
-            if not self._may_be_open or repository.any_key(session):
+            if not self._may_be_open or repository.any_key(connection):
                 raise _unauthorized("This service answers only requests that come with a key.")
         _check_local(headers)
         return ANYBODY

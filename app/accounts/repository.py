@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from app.accounts.tables import ApiKeyRow, TenantRow
 from app.core.database import ReadSession, WriteSession
 from app.core.errors import NotFoundError
+
+_KEYS = ApiKeyRow.__table__
+_KEY = select(_KEYS).where(_KEYS.c.id == bindparam("key_id"))
+_ANY_KEY = select(_KEYS.c.id).limit(1)
 
 
 def add_tenant(session: WriteSession, row: TenantRow) -> None:
@@ -31,13 +36,14 @@ def get_key(session: ReadSession, key_id: str) -> ApiKeyRow:
     return row
 
 
-def find_key(session: ReadSession, key_id: str) -> ApiKeyRow | None:
-    return session.get(ApiKeyRow, key_id)
+def find_key(connection: Connection, key_id: str) -> Row[Any] | None:
+    """The columns of a key, whoever's it is."""
+    return connection.execute(_KEY, {"key_id": key_id}).one_or_none()
 
 
-def any_key(session: ReadSession) -> bool:
+def any_key(connection: Connection) -> bool:
     """Whether a key was ever made."""
-    return session.scalar(select(ApiKeyRow.id).limit(1)) is not None
+    return connection.execute(_ANY_KEY).first() is not None
 
 
 def newest(session: ReadSession, *, limit: int, after: str | None) -> Sequence[ApiKeyRow]:

@@ -142,11 +142,11 @@ def database(settings: Settings) -> Iterator[Diagnosis]:
         return
     opened = open_database(settings.resolved_database_url)
     try:
-        with opened.read() as session:
+        with opened.look() as connection:
             options = {"version_table": migrations.VERSION_TABLE}
-            context = MigrationContext.configure(session.connection(), opts=options)
+            context = MigrationContext.configure(connection, opts=options)
             diagnosis, has_tables = _revision(context.get_current_revision())
-            has_key = has_tables and accounts.any_key(session)
+            has_key = has_tables and accounts.any_key(connection)
     except SQLAlchemyError as error:
         first = str(getattr(error, "orig", error)).splitlines()[0]
         yield Diagnosis(

@@ -195,15 +195,15 @@ def test_an_expired_key_speaks_for_nobody(database: Database) -> None:
     request = KeyCreate(name="short", expires_at=now() + timedelta(hours=1))
     with database.write() as session:
         key = accounts.create_key(session, "default", request).key
-    with database.read() as session:
-        assert accounts.bearer(session, key, now()) is not None
-        assert accounts.bearer(session, key, now() + timedelta(hours=1)) is None
+    with database.look() as connection:
+        assert accounts.bearer(connection, key, now()) is not None
+        assert accounts.bearer(connection, key, now() + timedelta(hours=1)) is None
 
 
 @pytest.mark.parametrize("text", ["", "apq", "apq_", "apq__", "apq_x_", "abc_x_y", "é", "apq_x_é"])
 def test_what_is_no_key_speaks_for_nobody(database: Database, text: str) -> None:
-    with database.read() as session:
-        assert accounts.bearer(session, text, now()) is None
+    with database.look() as connection:
+        assert accounts.bearer(connection, text, now()) is None
 
 
 def test_no_secret_is_stored(database: Database, tmp_path: Path) -> None:
