@@ -14,7 +14,7 @@ LEVELS = np.array([0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99])
 _SEARCHED = (0.1, 0.5, 0.9)
 _OFFSETS: tuple[Offset, ...] = ("none", "level", "alike")
 _LEAVES = (16, 8, 31)  # the layout is chosen with the first
-_STRIDE = 5  # origins of training; no divisor of a day, so that every hour takes part
+_EVERY = 8  # hours between origins to learn from; midnight, the origin that is scored, is one
 _ROUNDS, _PATIENCE = 800, 30
 _REFIT_ROUNDS = 1.15
 _PARAMS = {
@@ -44,8 +44,8 @@ def lightgbm_25h(task: Task, seed: int) -> Answer:
 def _forecast(task: Task, seed: int, history: History) -> Answer:
     """Layout, leaves and rounds are chosen on validation; the trees that answer are grown on
     training and validation rows."""
-    train = np.arange(FIRST_ORIGIN[history], task.i_val - HORIZON + 1, _STRIDE)
-    validation = np.arange(task.i_val, task.i_test - HORIZON + 1, _STRIDE)
+    train = _origins(task, FIRST_ORIGIN[history], task.i_val)
+    validation = _origins(task, task.i_val, task.i_test)
 
     def loss(data: tuple[lgb.Dataset, lgb.Dataset], leaves: int) -> float:
         return float(np.mean([_grow(data, level, leaves, seed)[1] for level in _SEARCHED]))
@@ -68,6 +68,12 @@ def _forecast(task: Task, seed: int, history: History) -> Answer:
         found = np.asarray(trees.predict(asked.x, num_threads=1))
         quantiles[..., k] = found.reshape(asked.offset.shape) + asked.offset
     return LEVELS, np.sort(quantiles, axis=-1)
+
+
+def _origins(task: Task, first: int, end: int) -> Ints:
+    """Origins whose windows lie within the rows from `first` to before `end`."""
+    at = np.arange(first, end - HORIZON + 1)
+    return at[task.clock.hour.to_numpy()[at] % _EVERY == 0]
 
 
 def _params(level: float, leaves: int, seed: int) -> dict[str, object]:
