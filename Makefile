@@ -13,7 +13,7 @@ REPORT ?= $(OUT)/training.md
 PRESET ?= default
 PORT ?= 8000
 
-.PHONY: help demo serve test lint format bench bench-training bench-many lock clean
+.PHONY: help demo serve test lint format bench bench-training bench-peers bench-many lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ bench: $(INSTALLED) $(DEMO_DATA) ## Measure accuracy, time, memory and energy (D
 bench-training: $(INSTALLED) $(DEMO_DATA) ## Measure the training methods against their controls (SEEDS=, OUT=, REPORT=)
 	$(BIN)/python -m benchmarks.training all --seeds $(SEEDS) --data $(LOAD) --jobs 2 \
 		--out $(OUT)/training --report $(REPORT)
+
+bench-peers: $(INSTALLED) $(DEMO_DATA) ## Forecast the same windows by other systems (DATA=, OUT=)
+	$(BIN)/python -m benchmarks.peers --data $(DATA) --out $(OUT)
 
 bench-many: $(INSTALLED) ## Measure time and memory of one job over many series
 	$(BIN)/python -m benchmarks.many_series
