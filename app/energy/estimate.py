@@ -20,6 +20,7 @@ _SETTINGS = (
     "delivery_day",
     "refit",
 )
+_LIMITS = ("energy_limit_wh", "time_limit", "max_trials")
 _SIMILAR_ROWS = 1.25
 _SPREAD = 0.25  # least standard deviation of logs: machines and searches vary by so much
 _LONELY_SPREAD = 0.5  # of a single job
@@ -43,7 +44,8 @@ class Past:
 def estimate(config: Mapping[str, Any], rows: int, past: Sequence[Past]) -> Estimate:
     """With an 80 % interval. Jobs on tables of another size are scaled: what does not grow with
     the table and what grows with it bound the interval, their geometric mean is the estimate."""
-    basis, near = _nearest(config, rows, past)
+    # What a limit cut short does not say what such a job takes without one.
+    basis, near = _nearest(config, rows, [job for job in past if not _limited(job.config)] or past)
     if not near:
         return Estimate(
             basis="none",
@@ -61,8 +63,8 @@ def estimate(config: Mapping[str, Any], rows: int, past: Sequence[Past]) -> Esti
     return Estimate(
         basis=basis,
         jobs=len(near),
-        energy_wh=among("energy_wh"),
-        seconds=among("seconds"),
+        energy_wh=_bounded(among("energy_wh"), config.get("energy_limit_wh")),
+        seconds=_bounded(among("seconds"), config.get("time_limit")),
         minimum_energy_wh=among("minimum_wh").expected,
         minimum_seconds=among("minimum_seconds").expected,
     )
@@ -81,6 +83,17 @@ def _nearest(
         return "same_settings", alike
     of_preset = [job for job in past if job.config.get("preset") == config.get("preset")]
     return ("same_preset", of_preset) if of_preset else ("none", [])
+
+
+def _limited(config: Mapping[str, Any]) -> bool:
+    return any(config.get(name) is not None for name in _LIMITS)
+
+
+def _bounded(found: Range, limit: float | None) -> Range:
+    """Of a job that is asked to take no more."""
+    if limit is None:
+        return found
+    return Range(**{name: min(value, limit) for name, value in found.model_dump().items()})
 
 
 def _settings(config: Mapping[str, Any]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from app.core.handlers import findings_of
 from app.core.idempotency import Effect
 from app.datasets import repository as versions
 from app.datasets import service as datasets
+from app.energy import limits
 from app.forecasts import repository as forecasts
 from app.jobs import repository, transitions
 from app.jobs.schemas import Job, JobCreate, JobRerun, Links
@@ -40,9 +41,11 @@ def create(
     if request.deadline is not None and request.deadline <= now():
         raise invalid("deadline", "it has passed already.", "Give a time to come, or none.")
     with context.read() as session:
-        version = versions.version(session, request.dataset_id, request.dataset_version).version
+        table = versions.version(session, request.dataset_id, request.dataset_version)
+        version = table.version
         source = datasets.source_of(context.storage, session, request.dataset_id, version)
-    config = request.config.model_dump(mode="json")
+        config = request.config.model_dump(mode="json")
+        limits.check(session, config, table.rows)
     found = context.checks.run("audit", table=source.as_dict(), config=config)
     row = JobRow(
         id=ids.new("job"),

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from app.core.errors import InvalidRequestError
 from app.energy.estimate import Past, estimate
+from app.energy.limits import check_against
 
 FAST = {"preset": "fast", "horizon": 24, "forecasters": None}
 
@@ -50,6 +52,32 @@ def test_other_settings_of_the_preset_say_little() -> None:
     assert found.basis == "same_preset"
     assert found.energy_wh.high / found.energy_wh.low > 4
     assert estimate({"preset": "default"}, 1000, [past(1.0)]).basis == "none"
+
+
+def test_a_limit_below_the_minimum_is_refused_by_name() -> None:
+    found = estimate(FAST, 1000, [past(4.0)] * 5)  # at least 1 Wh and 10 seconds
+    check_against(FAST | {"energy_limit_wh": 1.1, "time_limit": 11.0}, found)
+    with pytest.raises(InvalidRequestError) as refused:
+        check_against(FAST | {"energy_limit_wh": 0.5}, found)
+    [finding] = refused.value.findings
+    assert finding.field == "energy_limit_wh"
+    assert "Allow 1 Wh or more" in finding.mend
+    with pytest.raises(InvalidRequestError, match="10 "):
+        check_against(FAST | {"time_limit": 3.0}, found)
+
+
+def test_limits_bound_the_estimate_and_jobs_with_limits_count_only_alone() -> None:
+    free, short = [past(4.0)] * 3, [past(1.0, energy_limit_wh=1.0)] * 3
+    assert estimate(FAST, 1000, free + short).energy_wh.expected == pytest.approx(4.0)
+    assert estimate(FAST, 1000, short).energy_wh.expected == pytest.approx(1.0)
+    assert estimate(FAST | {"energy_limit_wh": 2.0}, 1000, free).energy_wh.high == 2.0
+
+
+def test_jobs_of_other_settings_refuse_none() -> None:
+    found = estimate(FAST | {"horizon": 96}, 1000, [past(4.0)])
+    assert found.basis == "same_preset"
+    check_against(FAST | {"energy_limit_wh": 1e-6}, found)
+    check_against(FAST | {"energy_limit_wh": 1e-6}, estimate(FAST, 1000, []))
 
 
 @pytest.mark.slow
