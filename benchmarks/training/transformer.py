@@ -22,7 +22,7 @@ class PatchTransformer(nn.Module):
         self.embed = nn.Linear(64, flat)
         self.blocks = nn.ModuleList(
             nn.TransformerEncoderLayer(
-                WIDTH, 4, 4 * WIDTH, dropout=0.0, activation=torch.tanh, batch_first=True,
+                WIDTH, 4, 2 * WIDTH, dropout=0.0, activation=torch.tanh, batch_first=True,
                 norm_first=True,
             )
             for _ in range(BLOCKS)
