@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -206,6 +207,7 @@ def put_large_forecast(folder: Path, model_id: str) -> str:
         attempt=1,
         crashes=0,
         created_at=now(),
+        finished_at=now() - timedelta(minutes=1),
     )
     forecast.save(Storage(folder).forecast(row.id, 1))
     with database.write() as session:

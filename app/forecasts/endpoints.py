@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Annotated, Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
 from app.core.byte_cache import Rendered
+from app.core.clock import now
 from app.core.context import Context
 from app.core.errors import (
     ConflictError,
@@ -61,6 +63,7 @@ from autopq.task import TaskConfig
 
 router = APIRouter(prefix="/v1", tags=["forecasts"])
 
+_SETTLED = timedelta(seconds=10)
 _READ_ERRORS = documented(NotFoundError, NotAcceptableError, ConflictError, InvalidRequestError)
 
 
@@ -156,7 +159,7 @@ def get_forecast(
     shown = None if fields is None else chosen(QuantileTable, fields)
     with context.read() as session:
         row = service.finished(context, session, forecast_id)
-        # A finished forecast never changes.
+        # A finished forecast never changes, but for electricity that is told late.
         key = (row.id, row.attempt, form, quantile_levels, tuple(items or ()), fields)
         known = context.rendered.get(key)
         if known is not None:
@@ -179,7 +182,7 @@ def get_forecast(
         return forecast.to_frame(levels), about
 
     answer = _answer(request, row, form, table, ("quantiles", levels, items), shown)
-    if answer.status_code == 200:
+    if answer.status_code == 200 and row.finished_at and now() - row.finished_at > _SETTLED:
         context.rendered.put(key, Rendered(bytes(answer.body), answer.headers["ETag"]))
     return answer
 
