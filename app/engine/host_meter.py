@@ -27,12 +27,14 @@ class HostMeterKeeper:
         self._handle: str | None = None
         self._start_at = 0.0
         self._board = board_path(settings)
-        self._began = time.monotonic()
+        self._began: float | None = None
 
     @property
     def ready(self) -> bool:
         """Whether workers find their shares; or it has taken too long, and they go without."""
-        return self._board.exists() or time.monotonic() - self._began >= _PATIENCE_S
+        if self._board.exists():
+            return True
+        return self._began is not None and time.monotonic() - self._began >= _PATIENCE_S
 
     def tend(self) -> None:
         """Notice an end, and start a meter when none is there."""
@@ -45,6 +47,7 @@ class HostMeterKeeper:
             self._start_at = time.monotonic() + _AGAIN_S
         if time.monotonic() >= self._start_at:
             self._board.unlink(missing_ok=True)  # of a meter that was killed
+            self._began = self._began or time.monotonic()
             self._handle = self._processes.start(
                 [sys.executable, "-m", "app.energy.host"],
                 worker_environment(self._settings),
