@@ -45,7 +45,8 @@ class TrialRecord:
 
 class Observer(Protocol):
     """Receives phases, progress, trials and energy rows. All calls come from one thread, but for
-    `energy`, which may also come from the meter's flush."""
+    `energy`, which may also come from the meter's flush, and `should_stop`, which any thread of a
+    fit may ask."""
 
     def phase(self, phase: Phase) -> None: ...
 

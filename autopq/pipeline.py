@@ -26,12 +26,14 @@ from autopq.observer import Observer, SilentObserver
 from autopq.presets import Effort, effort
 from autopq.quantiles import registry as quantile_models
 from autopq.search.board import leaderboard, winner
+from autopq.search.budget import Budget, BudgetedObserver
 from autopq.search.calibrate import calibrate
 from autopq.search.candidates import fit_quantile_models, score, search_spreads
 from autopq.search.cost import Workbench
 from autopq.search.ensemble import select_ensemble
 from autopq.search.points import PointFit, fit_out_of_fold, fit_points, richest
-from autopq.search.refit import members, refit
+from autopq.search.refit import members, refit, refit_cost
+from autopq.search.tuning import tune
 from autopq.situation import history_rows
 from autopq.task import TaskConfig
 from autopq.training import check_methods
@@ -45,6 +47,7 @@ class FitResult:
     model: FittedModel
     leaderboard: list[LeaderboardRow]
     audit: AuditReport
+    ended_by: str | None = None  # the limit of the task that ended the search, if one did
 
 
 class AutoPQ:
@@ -79,9 +82,15 @@ class AutoPQ:
         """
         with ExitStack() as stack:
             meter = self._meter or stack.enter_context(create_meter(sink=self._observer.energy))
-            return self._fit(table, Workbench(self._observer, meter))
+            budget = Budget(self.config, meter)
+            # Fits of the search listen to the budget as well; what comes after does not.
+            listening = BudgetedObserver(self._observer, budget)
+            search = replace(self._context, observer=listening)
+            return self._fit(table, Workbench(self._observer, meter, budget), search)
 
-    def _fit(self, table: pd.DataFrame | Path | str, bench: Workbench) -> FitResult:
+    def _fit(
+        self, table: pd.DataFrame | Path | str, bench: Workbench, search: FitContext
+    ) -> FitResult:
         with bench.phase("audit"):
             frame = table if isinstance(table, pd.DataFrame) else read_table(Path(table))
             panel, report = audit(frame, self.config)
@@ -89,45 +98,57 @@ class AutoPQ:
         with bench.phase("prepare"):
             splits = self._split(panel)
             bench.plan(self._units())
-            self._choose_views(splits, bench)
+            views = self._choose_views(splits, bench)
+            search = replace(search, views=views)
+            context = replace(self._context, views=views)
         with bench.phase("select"):
-            points, failed = fit_points(splits, self.config, self._effort, self._context, bench)
-            self._out_of_fold(points, splits, bench)
+            points, failed = fit_points(splits, self.config, self._effort, search, bench)
+            tuned_points, tuned = tune(splits, self.config, self._effort, search, bench)
+            points = sorted([*points, *tuned_points], key=lambda point: point.mae)
+            self._out_of_fold(points, splits, search, bench)
         with bench.phase("quantiles"):
             candidates = fit_quantile_models(
-                points, splits, self._effort, self.config, self._context, bench
+                points, splits, self._effort, self.config, search, bench
             )
+            candidates += tuned
         with bench.phase("search"):
-            search_spreads(candidates, splits, self._effort, self.config, self._context, bench)
+            search_spreads(candidates, splits, self._effort, self.config, search, bench)
         with bench.phase("evaluate"):
-            score(candidates, splits, self.config, self._context, bench)
+            score(candidates, splits, self.config, context, bench)
             ensemble = select_ensemble(candidates, splits) if self._effort.ensemble else None
             chosen = winner(candidates, ensemble, self.config.prefer_cheaper_within)
         with bench.phase("calibrate"):
             best = ensemble if ensemble is not None and len(chosen) > 1 else chosen[0][0]
             forecast = FittedModel(self.config, members(chosen), panel).quantiles
             correction = calibrate(best, forecast, splits, self.config)
-            rows = leaderboard(candidates, ensemble, failed, chosen, self.config.min_coverage)
+            rows = leaderboard(
+                candidates,
+                ensemble,
+                failed,
+                chosen,
+                min_coverage=self.config.min_coverage,
+                ended_by=bench.ended_by,
+            )
             name = next(row.name for row in rows if row.chosen)
             bench.advance(1, f"{name} is chosen on validation")
-        if self.config.refit:
+        if self.config.refit and bench.allows(refit_cost(chosen)):
             with bench.phase("refit"):
-                refit(chosen, panel, splits, self.config, self._effort, self._context, bench)
+                refit(chosen, panel, splits, self.config, self._effort, context, bench)
                 bench.advance(1, "refitted on all rows")
         fallback = fit_fallback(panel, splits, self.config, self._context)
         kept = tail(panel, history_rows(panel, self.config.horizon, corrected=bool(correction)))
         model = FittedModel(self.config, members(chosen), kept, fallback, correction)
-        return FitResult(model, rows, report)
+        return FitResult(model, rows, report, bench.ended_by)
 
-    def _choose_views(self, splits: Splits, bench: Workbench) -> None:
+    def _choose_views(self, splits: Splits, bench: Workbench) -> Views:
         """How row-wise models see the series, chosen once for all of them."""
         with bench.trial("representation", {}) as trial:
             bounded = self.config.lower is not None and self.config.upper is not None
             views = Views.choose(
                 splits.train, splits.validation, self._context, fixed_scale=bounded
             )
-            self._context = replace(self._context, views=views)
         bench.require(trial)
+        return views
 
     def _split(self, panel: Panel) -> Splits:
         return split(
@@ -138,12 +159,14 @@ class AutoPQ:
             test_windows=self._effort.test_windows,
         )
 
-    def _out_of_fold(self, points: list[PointFit], splits: Splits, bench: Workbench) -> None:
+    def _out_of_fold(
+        self, points: list[PointFit], splits: Splits, context: FitContext, bench: Workbench
+    ) -> None:
         """Out-of-fold forecasts of the best point forecasters, if a quantile model wants them."""
         models = [quantile_models.load(name) for name in self._effort.quantile_models]
         if any(model.needs_point == "out_of_fold" for model in models):
             for point in richest(points, self._effort):
-                fit_out_of_fold(point, splits, self.config, self._effort, self._context, bench)
+                fit_out_of_fold(point, splits, self.config, self._effort, context, bench)
 
     def _units(self) -> float:
         """The work ahead, in fits; a guess that only serves the progress figure."""
@@ -152,4 +175,5 @@ class AutoPQ:
         forecasters = len(self._effort.forecasters) + more["forecaster"]
         models = len(self._effort.quantile_models) + more["cinn"] + more["quantile"]
         per_forecaster = self._effort.folds + 2 * models
-        return 2 * forecasters + per_forecaster * self._effort.rich_forecasters + 2
+        tuned = self._effort.tuning_trials
+        return 2 * forecasters + per_forecaster * self._effort.rich_forecasters + 2 + tuned

@@ -11,6 +11,8 @@ from autopq.training_plan import NETWORKS, Stage
 
 REFERENCE_FORECASTER = "seasonal_naive"
 REFERENCE_QUANTILE_MODEL = "residual"
+# Fitted whatever the budget: they take no time, and without them nothing could be returned.
+REFERENCE_FORECASTERS = (REFERENCE_FORECASTER, "climatology")
 GIVEN_FORECASTER = "given"
 
 
@@ -33,6 +35,8 @@ class Effort:
     rich_forecasters: int
     folds: int
     ensemble: bool  # whether an average of candidates may win
+    tuned: tuple[str, ...] = ()  # components whose hyper-parameters are searched
+    tuning_trials: int = 0  # settings tried of all of them together
     params: dict[str, dict[str, Any]] = field(default_factory=dict)  # by component name
 
 
@@ -73,6 +77,31 @@ EFFORTS: dict[Preset, Effort] = {
             "mlp_quantile": {"max_rows": 80_000},
         },
     ),
+    "advanced": Effort(
+        forecasters=("seasonal_naive", "climatology", "linear", "lightgbm", "mlp", "nhits"),
+        quantile_models=(
+            "residual",
+            "cinn_published",
+            "cinn_additive",
+            "cinn_residual",
+            "lightgbm_quantile",
+            "mlp_quantile",
+        ),
+        train_windows=6000,
+        validation_windows=600,
+        test_windows=400,
+        score_paths=512,
+        spread_trials=30,
+        rich_forecasters=2,
+        folds=3,
+        ensemble=True,
+        tuned=("lightgbm", "mlp", "lightgbm_quantile", "mlp_quantile"),
+        tuning_trials=32,
+        params={
+            "lightgbm_quantile": {"max_rows": 60_000},
+            "mlp_quantile": {"max_rows": 100_000, "seeds": 3},
+        },
+    ),
 }
 
 
@@ -99,6 +128,7 @@ def effort(config: TaskConfig) -> Effort:
         forecasters=_with(REFERENCE_FORECASTER, forecasters),
         quantile_models=_with(REFERENCE_QUANTILE_MODEL, quantile_models),
         params=params,
+        tuned=tuple(name for name in base.tuned if name in {*forecasters, *quantile_models}),
     )
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from autopq.training_plan import TrainingMethods
 
-Preset = Literal["fast", "default"]
+Preset = Literal["fast", "default", "advanced"]
 # Six digits name a level in tables and addresses; finer ones could not be told apart.
 Level = Annotated[float, Field(ge=1e-6, le=1 - 1e-6)]
 
@@ -84,7 +84,23 @@ class TaskConfig(BaseModel):
     quantile_levels: tuple[Level, ...] = Field(
         DEFAULT_LEVELS, min_length=1, max_length=MAX_LEVELS, description="Levels shown by default."
     )
-    preset: Preset = Field("default", description="`fast`: minutes become seconds; `default`.")
+    preset: Preset = Field(
+        "default",
+        description="`fast`: minutes become seconds; `default`; `advanced`: more candidates, and "
+        "their hyper-parameters searched.",
+    )
+    time_limit: float | None = Field(
+        None,
+        gt=0,
+        description="Seconds the fit should take; the search ends in time for the rest, and the "
+        "best model so far is returned.",
+    )
+    energy_limit_wh: float | None = Field(
+        None, gt=0, description="Watt-hours the fit should take, as `time_limit`."
+    )
+    max_trials: int | None = Field(
+        None, ge=0, description="Candidates and settings to try at most, beyond the references."
+    )
     forecasters: tuple[str, ...] | None = Field(
         None, min_length=1, description="Point forecasters to try; the preset's when not given."
     )

@@ -1,6 +1,6 @@
 """Accuracy of the product on a folder of hourly CSV files, with what it took.
 
-    python -m benchmarks.accuracy --data DIR --out DIR [--preset fast|default] [--sets a,b]
+    python -m benchmarks.accuracy --data DIR --out DIR [--preset fast|default|advanced] [--sets a,b]
 
 For each series: fit on the first 80 % of its rows, as a user would (every choice is made on
 validation rows inside them), then forecast from every midnight of the rest without refitting.
@@ -96,7 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of CSV files")
     parser.add_argument("--out", type=Path, required=True, help="folder for the forecast files")
-    parser.add_argument("--preset", default="default", choices=["fast", "default"])
+    parser.add_argument("--preset", default="default", choices=["fast", "default", "advanced"])
     parser.add_argument("--sets", help="comma-separated series; every known one by default")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

@@ -130,6 +130,15 @@ def submit(
     test_fraction: Annotated[
         float | None, typer.Option(help="Last part of each series that scores are reported on.")
     ] = None,
+    time_limit: Annotated[
+        float | None, typer.Option(help="Seconds the fit should take; the best so far is kept.")
+    ] = None,
+    energy_limit_wh: Annotated[
+        float | None, typer.Option(help="Watt-hours the fit should take, like --time-limit.")
+    ] = None,
+    max_trials: Annotated[
+        int | None, typer.Option(help="Candidates and settings to try beyond the references.")
+    ] = None,
     prefer_cheaper_within: Annotated[
         float | None,
         typer.Option(help="Share of the best score to give up for less electricity."),
@@ -169,6 +178,9 @@ def submit(
         quantile_models=_split(quantile_models),
         training_methods=methods_by_stage(training_method),
         test_fraction=test_fraction,
+        time_limit=time_limit,
+        energy_limit_wh=energy_limit_wh,
+        max_trials=max_trials,
         prefer_cheaper_within=prefer_cheaper_within,
         min_coverage=min_coverage,
         refit=refit,

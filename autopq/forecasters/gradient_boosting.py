@@ -1,5 +1,6 @@
 """`lightgbm`: gradient-boosted trees, one row per step, direct over the horizon."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -80,11 +81,17 @@ class GradientBoosting(PointForecaster):
             return
         self._representation = Representation.settle(self.params, train, validation, context)
         data = self._data(train, validation)
-        fits = {}
-        for objective in self._options("objective", OBJECTIVES):
-            fits[objective] = self._boost(
-                data, {"objective": objective}, self.params["max_rounds"], context
-            )
+        data.train.construct()
+        if data.validation is not None:
+            data.validation.construct()
+
+        def boost(objective: str) -> _Fitted:
+            return self._boost(data, {"objective": objective}, self.params["max_rounds"], context)
+
+        # Side by side on a thread each: see `boosting.boost_levels`.
+        objectives = self._options("objective", OBJECTIVES)
+        with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+            fits = dict(zip(objectives, pool.map(boost, objectives), strict=True))
         self._objective = min(fits, key=lambda objective: fits[objective].best_score_)
         best = fits[self._objective]
         self._keep(data, best.booster, best.rounds)
@@ -109,10 +116,17 @@ class GradientBoosting(PointForecaster):
         budget = int(self.params["max_rows"])
         train = within_budget(train, budget)
         x, y = _xy(builder, train)
-        dataset = lgb.Dataset(x, y, params={"max_bin": self.params["max_bin"], "verbosity": -1})
+        # Leaf sizes differ between fits, so bins must not depend on them.
+        params = {
+            "max_bin": self.params["max_bin"],
+            "feature_pre_filter": False,
+            "verbosity": -1,
+        }
+        dataset = lgb.Dataset(x, y, params=params)
         held_out = None
         if validation is not None:
-            held_out = lgb.Dataset(*_xy(builder, within_budget(validation, budget // 2)), dataset)
+            rows = _xy(builder, within_budget(validation, budget // 2))
+            held_out = lgb.Dataset(*rows, dataset, params=params)
         return _Data(builder, dataset, held_out, len(y))
 
     def _boost(self, data: _Data, changes: Params, rounds: int, context: FitContext) -> "_Fitted":
@@ -132,8 +146,9 @@ class GradientBoosting(PointForecaster):
             "metric": "l1",
             "seed": int(context.generator(self.name).integers(2**31)),
             "deterministic": True,
+            "feature_pre_filter": False,
             "force_row_wise": True,
-            "num_threads": torch.get_num_threads(),
+            "num_threads": 1,
             "verbosity": -1,
             **changes,
         }
@@ -165,7 +180,7 @@ class GradientBoosting(PointForecaster):
 
     def predict(self, windows: Windows) -> Floats:
         rows = self._builder.build(windows)
-        relative = self._booster.predict(rows.x, num_threads=torch.get_num_threads())
+        relative = self._booster.predict(rows.x, num_threads=1)
         return rows.absolute(np.asarray(relative, np.float64))
 
     def state(self) -> State:

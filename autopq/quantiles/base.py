@@ -7,7 +7,7 @@ import numpy as np
 
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
-from autopq.forecasters.base import State
+from autopq.forecasters.base import State, Trial
 from autopq.training_plan import Stage
 
 if TYPE_CHECKING:
@@ -41,6 +41,11 @@ class QuantileModel(ABC):
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def search_space(cls, trial: Trial) -> dict[str, Any]:
+        """Parameters suggested by an Optuna trial; none for models without a space."""
         return {}
 
     @property

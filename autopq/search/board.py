@@ -52,16 +52,24 @@ def leaderboard(
     ensemble: Ensemble | None,
     failed: list[FailedPoint],
     chosen: list[tuple[Candidate, float]],
+    *,
     min_coverage: float | None = None,
+    ended_by: str | None = None,
 ) -> list[LeaderboardRow]:
     """Rows ranked by validation score; what failed comes last, with its reason. Rows whose 90 %
-    interval holds less than `min_coverage` are marked, and so is the one of `chosen` members."""
+    interval holds less than `min_coverage` are marked, and so is the one of `chosen` members,
+    which also says which limit ended the search."""
     name = ENSEMBLE if len(chosen) > 1 else chosen[0][0].name
     rows = [_row(candidate) for candidate in candidates]
     rows += [_failed_row(point) for point in failed]
     if ensemble is not None:
         rows.append(_ensemble_row(ensemble))
     rows.sort(key=lambda row: row.validation.get(SCORE, float("inf")))
+    if ended_by is not None:
+        rows = [
+            replace(row, details={**row.details, "ended_by": ended_by}) if row.name == name else row
+            for row in rows
+        ]
     return [
         replace(
             row,

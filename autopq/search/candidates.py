@@ -17,7 +17,7 @@ from autopq.quantiles.base import QuantileModel
 from autopq.quantiles.flow_cache import FlowCache
 from autopq.quantiles.recent_errors import RecentErrorCorrection
 from autopq.search.cost import Cost, Workbench
-from autopq.search.points import PointFit, richest
+from autopq.search.points import PointFit, not_tried, richest
 from autopq.search.spread import search_spread
 from autopq.search.variants import Variant, variants
 from autopq.task import TaskConfig
@@ -118,6 +118,11 @@ def _fit(
 ) -> Candidate:
     model = registry.create(variant.name, **variant.params)
     candidate = Candidate(point, model, variant.label)
+    if variant.name != REFERENCE_QUANTILE_MODEL:
+        if bench.exhausted:
+            candidate.error = not_tried(bench)
+            return candidate
+        bench.count_trial()
     with bench.trial(
         candidate.name,
         variant.params,
@@ -156,6 +161,9 @@ def search_spreads(
     for candidate in candidates:
         model, point = candidate.model, candidate.point
         if candidate.error or point is None or not model.has_spread:
+            continue
+        if bench.exhausted:
+            candidate.error = f"its spread could not be searched: {bench.ended_by} was reached"
             continue
         with bench.trial(
             f"{candidate.name}/spread",
@@ -221,24 +229,33 @@ def _validation(
     candidate: Candidate, splits: Splits, config: TaskConfig, context: FitContext
 ) -> Scored:
     windows, point = splits.validation, candidate.point
+    if not candidate.model.fits_on_validation or len(windows) < 2:
+        points = point.validation if point else None
+        rng = context.generator("score")
+        return scored(windows, dense_quantiles(candidate.model, windows, points, config, rng))
+    return scored(windows, cross_fitted(candidate.model, point, splits, config, context))
+
+
+def cross_fitted(
+    fitted: QuantileModel,
+    point: PointFit | None,
+    splits: Splits,
+    config: TaskConfig,
+    context: FitContext,
+) -> Floats:
+    """[n, H, Q] validation quantiles of a model that learns from validation targets, by fits that
+    did not see them: the earlier half is forecast by a fit on the later one, and the other way
+    round."""
+    windows = splits.validation
     points = point.validation if point else None
     rng = context.generator("score")
-    if not candidate.model.fits_on_validation:
-        return scored(windows, dense_quantiles(candidate.model, windows, points, config, rng))
-    # A model that learns from validation targets is scored by fits that did not see them: the
-    # earlier half is forecast by a fit on the later one, and the other way round.
     quantiles = np.empty((len(windows), windows.horizon, len(DENSE_LEVELS)))
     early = np.arange(len(windows)) < len(windows) // 2
     early[np.argsort(windows.panel.time[windows.start], kind="stable")] = early.copy()
-    halves = [held for held in (early, ~early) if held.any()]
-    for held in halves:
-        model = registry.create(candidate.model.name, **candidate.model.params)
+    for held in (early, ~early):
+        model = registry.create(fitted.name, **fitted.params)
         kept, given = windows.take(~held), None if points is None else points[~held]
-        if len(kept) == 0:
-            # A single window cannot be learned from and be scored: training windows stand in.
-            kept = splits.train
-            given = point.points(kept, config) if point else None
         model.fit(splits.train, point.out_of_fold if point else None, kept, given, context)
         asked = None if points is None else points[held]
         quantiles[held] = dense_quantiles(model, windows.take(held), asked, config, rng)
-    return scored(windows, quantiles)
+    return quantiles

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from autopq.energy import EnergyMeter
 from autopq.errors import AutoPQError, Stopped
@@ -37,12 +37,28 @@ class TrialResult:
     error: str | None = None
 
 
+class SearchBudget(Protocol):
+    """See `search.budget.Budget`."""
+
+    @property
+    def ended_by(self) -> str | None: ...
+
+    def spent(self) -> bool: ...
+
+    def allows(self, more: Cost) -> bool: ...
+
+    def count_trial(self) -> None: ...
+
+
 class Workbench:
     """Opens phases and trials on meter and observer together, and keeps the progress figure."""
 
-    def __init__(self, observer: Observer, meter: EnergyMeter) -> None:
+    def __init__(
+        self, observer: Observer, meter: EnergyMeter, budget: SearchBudget | None = None
+    ) -> None:
         self._observer = observer
         self._meter = meter
+        self._budget = budget
         self._phase: Phase = "audit"
         self._done = 0.0
         self._planned = 1.0
@@ -62,6 +78,24 @@ class Workbench:
         self._observer.phase(phase)
         with self._meter.phase(phase):
             yield
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the search's budget is spent: what is not a reference is then left out."""
+        return self._budget is not None and self._budget.spent()
+
+    @property
+    def ended_by(self) -> str | None:
+        """The limit that ended the search, if one did."""
+        return self._budget.ended_by if self._budget is not None else None
+
+    def count_trial(self) -> None:
+        if self._budget is not None:
+            self._budget.count_trial()
+
+    def allows(self, more: Cost) -> bool:
+        """Whether the budget has room for work that takes `more`."""
+        return self._budget is None or self._budget.allows(more)
 
     def check_stop(self) -> None:
         if self._observer.should_stop():
@@ -96,8 +130,13 @@ class Workbench:
         ) as span:
             try:
                 yield result
-            except (Stopped, MemoryError):
+            except MemoryError:
                 raise
+            except Stopped:
+                # The budget ends a search; only the caller ends the fit.
+                if self._observer.should_stop() or not self.exhausted:
+                    raise
+                result.error = f"stopped when {self.ended_by} was reached"
             except Exception as error:
                 result.error = f"{type(error).__name__}: {error}"
         result.cost = Cost(time.perf_counter() - began, span.energy_mj)

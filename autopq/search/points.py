@@ -14,7 +14,7 @@ from autopq.data.splits import Splits, blocked_folds
 from autopq.forecasters import registry
 from autopq.forecasters.base import PointForecaster
 from autopq.members import clip
-from autopq.presets import REFERENCE_FORECASTER, Effort
+from autopq.presets import REFERENCE_FORECASTER, REFERENCE_FORECASTERS, Effort
 from autopq.search.cost import Cost, Workbench
 from autopq.search.variants import Variant, variants
 from autopq.task import TaskConfig
@@ -87,6 +87,10 @@ def _fit_point(
     bench: Workbench,
 ) -> PointFit | FailedPoint:
     forecaster = registry.create(variant.name, **variant.params)
+    if variant.name not in REFERENCE_FORECASTERS:
+        if bench.exhausted:
+            return FailedPoint(forecaster, variant.label, not_tried(bench), Cost())
+        bench.count_trial()
     with bench.trial(
         variant.label,
         variant.params,
@@ -103,6 +107,11 @@ def _fit_point(
     return PointFit(variant, forecaster, validation, test, trial.score, trial.cost)
 
 
+def not_tried(bench: Workbench) -> str:
+    """The reason on the row of what the budget left out."""
+    return f"not tried: {bench.ended_by} was reached"
+
+
 def fit_out_of_fold(
     point: PointFit,
     splits: Splits,
@@ -117,7 +126,7 @@ def fit_out_of_fold(
 
     The level and spread that series are scaled by come from all training rows.
     """
-    if not point.forecaster.learns_from_windows:
+    if not point.forecaster.learns_from_windows or bench.exhausted:
         return
     train, params = splits.train, point.variant.params
     forecasts = np.full((len(train), train.horizon), np.nan)

@@ -8,9 +8,11 @@ from autopq.data.splits import Splits, fit_windows
 from autopq.members import Member
 from autopq.presets import Effort
 from autopq.search.candidates import Candidate
-from autopq.search.cost import Workbench
+from autopq.search.cost import Cost, Workbench
 from autopq.search.points import PointFit
 from autopq.task import TaskConfig
+
+_MORE_ROWS = 1.25
 
 
 def refit(
@@ -54,6 +56,13 @@ def refit(
         ) as trial:
             point.forecaster.fit(everything, None, context)
         bench.require(trial)
+
+
+def refit_cost(chosen: list[tuple[Candidate, float]]) -> Cost:
+    """What a refit takes at most: about what the first fits did, with some more rows."""
+    shared = {key: cost for c, _ in chosen for key, cost in c.shared.items()}
+    total = sum([*(c.own for c, _ in chosen), *shared.values()], Cost())
+    return Cost(total.seconds * _MORE_ROWS, round(total.energy_mj * _MORE_ROWS))
 
 
 def members(chosen: list[tuple[Candidate, float]]) -> tuple[Member, ...]:

@@ -9,7 +9,7 @@ import torch
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.evaluation.grid import monotone
-from autopq.forecasters.base import State
+from autopq.forecasters.base import State, Trial
 from autopq.forecasters.boosting import labelled_rows
 from autopq.forecasters.features import FeatureBuilder
 from autopq.forecasters.networks.mlp import MLP
@@ -80,6 +80,16 @@ class MLPQuantiles(DirectQuantiles):
             "patience": 5,
             "clip_norm": 1.0,
             "max_rows": 40_000,
+        }
+
+    @classmethod
+    def search_space(cls, trial: Trial) -> dict[str, Any]:
+        return {
+            "hidden": trial.suggest_int("hidden", 48, 256, log=True),
+            "layers": trial.suggest_int("layers", 1, 3),
+            "dropout": trial.suggest_float("dropout", 0.05, 0.4),
+            "learning_rate": trial.suggest_float("learning_rate", 3e-4, 3e-3, log=True),
+            "weight_decay": trial.suggest_float("weight_decay", 1e-4, 1e-1, log=True),
         }
 
     @property

@@ -6,7 +6,7 @@ import numpy as np
 
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
-from autopq.forecasters.base import State
+from autopq.forecasters.base import State, Trial
 from autopq.forecasters.boosting import BinnedRows, BoostedLevel, BoostedLevels, boost_levels
 from autopq.forecasters.features import FeatureBuilder
 from autopq.forecasters.representation import Representation
@@ -45,6 +45,16 @@ class LightGBMQuantiles(DirectQuantiles):
             "max_rounds": 600,
             "patience": 30,
             "max_rows": 40_000,
+        }
+
+    @classmethod
+    def search_space(cls, trial: Trial) -> dict[str, Any]:
+        return {
+            "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.15, log=True),
+            "num_leaves": trial.suggest_int("num_leaves", 6, 64, log=True),
+            "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 15, 200, log=True),
+            "feature_fraction": trial.suggest_float("feature_fraction", 0.2, 0.9),
+            "lambda_l2": trial.suggest_float("lambda_l2", 1e-2, 1e2, log=True),
         }
 
     @property

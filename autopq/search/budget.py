@@ -1,0 +1,80 @@
+"""What a fit may take, and how much of it the search may use up."""
+
+import time
+from collections.abc import Callable
+
+from autopq.energy import EnergyMeter, EnergyRow
+from autopq.energy.ledger import MJ_PER_WH
+from autopq.observer import Observer, Phase, TrialRecord
+from autopq.search.cost import Cost
+from autopq.task import TaskConfig
+
+# The rest is for scores, calibration and the refit.
+SEARCH_SHARE = 0.6
+
+
+class Budget:
+    """The task's `time_limit`, `energy_limit_wh` and `max_trials`, from its making on."""
+
+    def __init__(
+        self, config: TaskConfig, meter: EnergyMeter, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._config = config
+        self._meter = meter
+        self._clock = clock
+        self._began = clock()
+        self._began_mj = meter.total_mj
+        self._trials = 0
+        self.ended_by: str | None = None  # the limit that ended the search, if one did
+
+    def count_trial(self) -> None:
+        """Count a candidate or setting that was tried beyond the references."""
+        self._trials += 1
+
+    def spent(self) -> bool:
+        """Whether the search has used up its share; from then on it always has."""
+        if self.ended_by is None:
+            config = self._config
+            if config.max_trials is not None and self._trials >= config.max_trials:
+                self.ended_by = "max_trials"
+            elif self._over(Cost(), SEARCH_SHARE):
+                self.ended_by = "time_limit" if self._late(0.0, SEARCH_SHARE) else "energy_limit_wh"
+        return self.ended_by is not None
+
+    def allows(self, more: Cost) -> bool:
+        """Whether work that takes `more` fits into what is left of the whole budget."""
+        return not self._over(more, 1.0)
+
+    def _over(self, more: Cost, share: float) -> bool:
+        limit = self._config.energy_limit_wh
+        used = self._meter.total_mj - self._began_mj + more.energy_mj
+        return self._late(more.seconds, share) or (
+            limit is not None and used > limit * share * MJ_PER_WH
+        )
+
+    def _late(self, seconds: float, share: float) -> bool:
+        limit = self._config.time_limit
+        return limit is not None and self._clock() - self._began + seconds > limit * share
+
+
+class BudgetedObserver:
+    """An observer whose fits are asked to stop where the search's budget is spent."""
+
+    def __init__(self, inner: Observer, budget: Budget) -> None:
+        self._inner = inner
+        self._budget = budget
+
+    def phase(self, phase: Phase) -> None:
+        self._inner.phase(phase)
+
+    def progress(self, fraction: float, message: str) -> None:
+        self._inner.progress(fraction, message)
+
+    def trial(self, trial: TrialRecord) -> None:
+        self._inner.trial(trial)
+
+    def energy(self, row: EnergyRow) -> None:
+        self._inner.energy(row)
+
+    def should_stop(self) -> bool:
+        return self._inner.should_stop() or self._budget.spent()

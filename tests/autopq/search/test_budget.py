@@ -1,0 +1,106 @@
+"""Limits end the search, not the fit: the best so far is calibrated and returned."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autopq import AutoPQ, TaskConfig
+from autopq.energy.meter import EnergyMeter
+from autopq.energy.source import SyntheticSource
+from autopq.errors import Stopped
+from autopq.observer import SilentObserver
+from autopq.presets import EFFORTS
+from autopq.search.budget import SEARCH_SHARE, Budget
+from autopq.search.cost import Cost
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def table(days=60):
+    hours = np.arange(24 * days)
+    noise = np.random.default_rng(0).normal(0, 0.3, len(hours))
+    time = pd.date_range("2024-01-01", periods=len(hours), freq="h")
+    return pd.DataFrame({"timestamp": time, "target": 5 + np.sin(hours * np.pi / 12) + noise})
+
+
+def budget(clock, meter=None, **limits):
+    made = meter or EnergyMeter(SyntheticSource(clock))
+    return Budget(TaskConfig(**limits), made, clock=clock)
+
+
+def test_the_search_ends_early_enough_for_the_rest():
+    clock = Clock()
+    made = budget(clock, time_limit=100)
+    clock.now = 100 * SEARCH_SHARE
+    assert not made.spent()
+    clock.now += 0.1
+    assert made.spent()
+    assert made.ended_by == "time_limit"
+    assert made.allows(Cost(seconds=39))
+    assert not made.allows(Cost(seconds=41))
+
+
+def test_watt_hours_are_counted_from_the_start_of_the_fit():
+    clock = Clock()
+    with EnergyMeter(SyntheticSource(clock, lambda _: {"cpu": 3600.0}), clock=clock) as meter:
+        clock.now = 10.0  # 10 Wh before the fit
+        meter.flush()
+        made = budget(clock, meter, energy_limit_wh=10)
+        assert not made.spent()
+        clock.now = 17.0
+        meter.flush()
+        assert made.spent()
+    assert made.ended_by == "energy_limit_wh"
+
+
+def test_without_limits_nothing_is_ever_spent():
+    clock = Clock()
+    made = budget(clock)
+    clock.now = 1e9
+    assert not made.spent()
+    assert made.allows(Cost(seconds=1e9, energy_mj=10**15))
+
+
+@pytest.mark.parametrize("limit", [{"time_limit": 1e-3}, {"max_trials": 0}])
+def test_what_is_left_is_the_references_and_the_rows_say_why(limit):
+    result = AutoPQ(TaskConfig(horizon=24, **limit)).fit(table())
+    (name,) = limit
+    assert result.ended_by == name
+    chosen = next(row for row in result.leaderboard if row.chosen)
+    assert chosen.reference
+    assert chosen.details["ended_by"] == name
+    left_out = [row for row in result.leaderboard if not row.reference or row.error]
+    assert left_out
+    assert all(row.error == f"not tried: {name} was reached" for row in left_out)
+    assert np.isfinite(result.model.predict().quantiles).all()
+
+
+def test_a_fit_in_progress_stops_at_the_limit_and_the_rest_goes_on(monkeypatch):
+    settings = {
+        "forecasters": ("climatology",),
+        "quantile_models": ("residual", "lightgbm_quantile"),
+        "time_limit": 5.0,
+    }
+    endless = {"lightgbm_quantile": {"max_rounds": 10**6, "patience": 10**6, "num_leaves": 31}}
+    monkeypatch.setitem(EFFORTS, "default", replace(EFFORTS["default"], params=endless))
+    result = AutoPQ(TaskConfig(horizon=24, **settings)).fit(table())
+    assert result.ended_by == "time_limit"
+    stopped = next(r for r in result.leaderboard if r.quantile_model == "lightgbm_quantile")
+    assert stopped.error == "stopped when time_limit was reached"
+
+
+def test_a_stop_from_outside_ends_the_fit_whatever_the_budget():
+    class Impatient(SilentObserver):
+        def should_stop(self):
+            return True
+
+    with pytest.raises(Stopped):
+        AutoPQ(TaskConfig(horizon=24, time_limit=100), observer=Impatient()).fit(table())
