@@ -137,7 +137,11 @@ class TaskConfig(BaseModel):
         description="Share of validation and of test values that the 90 % interval must hold; "
         "models that miss it are marked as not recommended.",
     )
-    refit: bool = Field(True, description="Fit the winner again on all rows after choosing.")
+    refit: bool = Field(
+        True,
+        description="Fit the winner again on all rows after choosing. Networks are kept as they "
+        "are: without validation rows to end their training they come out worse.",
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="Same seed, same machine, same result.")
 
     @field_validator("quantile_levels")

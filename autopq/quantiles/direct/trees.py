@@ -6,12 +6,14 @@ import numpy as np
 
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
+from autopq.evaluation.grid import monotone
 from autopq.forecasters.base import State, Trial
 from autopq.forecasters.boosting import BinnedRows, BoostedLevel, BoostedLevels, boost_levels
 from autopq.forecasters.features import FeatureBuilder
 from autopq.forecasters.representation import Representation
-from autopq.forecasters.sampling import AUTO
+from autopq.forecasters.sampling import AUTO, within_budget
 from autopq.quantiles.direct.base import DirectQuantiles, levels_of
+from autopq.quantiles.direct.standstill import Standstill
 from autopq.quantiles.states import nested, unnested
 
 # More rows carry more trees: the refit sees the validation rows as well.
@@ -68,7 +70,7 @@ class LightGBMQuantiles(DirectQuantiles):
         limit = int(self.params["max_rounds"])
         fits = self._boost(data, [limit] * len(self.levels), context)
         self._rounds = [fit.rounds for fit in fits]
-        self._keep(builder, data, fits)
+        self._keep(builder, data, fits, train)
 
     def refit_regression(self, train: Windows, context: FitContext) -> None:
         if not hasattr(self, "_rounds"):
@@ -77,12 +79,13 @@ class LightGBMQuantiles(DirectQuantiles):
         data = self._data(builder, train, None)
         longer = [max(1, round(rounds * _REFIT_ROUNDS)) for rounds in self._rounds]
         fits = self._boost(data, longer, context)
-        self._keep(builder, data, fits)
+        self._keep(builder, data, fits, train)
 
     def predict_grid(self, windows: Windows) -> Floats:
         rows = self._builder.build(windows)
         relative = self._trees.predict(rows.x)
-        return np.stack([rows.absolute(column) for column in relative.T], axis=-1)
+        absolute = np.stack([rows.absolute(column) for column in relative.T], axis=-1)
+        return self._standstill.applied(windows, monotone(absolute), self.levels)
 
     def regression_state(self) -> State:
         texts = [np.frombuffer(text.encode(), np.uint8) for text in self._trees.texts]
@@ -90,6 +93,7 @@ class LightGBMQuantiles(DirectQuantiles):
             {
                 "features": self._builder.to_state(),
                 "trees": State({f"level{i}": text for i, text in enumerate(texts)}),
+                "standstill": self._standstill.to_state(),
             }
         )
         fitted = {
@@ -106,6 +110,7 @@ class LightGBMQuantiles(DirectQuantiles):
         self._trees = BoostedLevels(
             [texts[f"level{i}"].tobytes().decode() for i in range(len(texts))]
         )
+        self._standstill = Standstill.from_state(parts["standstill"])
         self._representation = Representation(**state.meta["representation"])
         self._rounds = list(state.meta["rounds"])
         self._rows = int(state.meta["rows"])
@@ -147,6 +152,13 @@ class LightGBMQuantiles(DirectQuantiles):
             context=context,
         )
 
-    def _keep(self, builder: FeatureBuilder, data: BinnedRows, fits: list[BoostedLevel]) -> None:
+    def _keep(
+        self,
+        builder: FeatureBuilder,
+        data: BinnedRows,
+        fits: list[BoostedLevel],
+        train: Windows,
+    ) -> None:
+        self._standstill = Standstill.fit(within_budget(train, int(self.params["max_rows"])))
         self._builder, self._rows = builder, data.rows
         self._trees = BoostedLevels([fit.text for fit in fits])
