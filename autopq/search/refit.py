@@ -49,8 +49,8 @@ def refit(
             else:
                 model.fit(everything, None, _none(everything), None, context)
         bench.require(trial)
-    points = {id(c.point): c.point for c, _ in _refitted(chosen) if c.point is not None}
-    for point in points.values():
+    stood_on = {id(c.point): c.point for c, _ in _refitted(chosen) if c.point is not None}
+    for point in stood_on.values():
         with bench.trial(
             f"{point.label}/refit",
             {},
