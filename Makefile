@@ -14,7 +14,7 @@ REPORT ?= $(OUT)/training.md
 PRESET ?= default
 PORT ?= 8000
 
-.PHONY: help demo serve test lint format bench bench-training bench-peers bench-autogluon bench-many lock clean
+.PHONY: help demo serve test fuzz lint format bench bench-training bench-peers bench-autogluon bench-many lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -42,6 +42,9 @@ serve: $(INSTALLED) ## Start the service and leave it running
 
 test: $(INSTALLED) ## Run the tests
 	$(BIN)/python -m pytest
+
+fuzz: $(INSTALLED) ## Hold the service to its OpenAPI document with generated requests
+	$(BIN)/python -m tests.contract
 
 lint: $(INSTALLED) ## Check style and types
 	$(BIN)/ruff check .

@@ -60,8 +60,10 @@ def read_table(
             table = _gather(_parquet_batches(path, limits), limits)
         else:
             table = _gather(_arrow_batches(path, limits), limits)
-        # Without the metadata of pandas, which would turn columns into an index.
-        frame: pd.DataFrame = table.to_pandas(ignore_metadata=True, split_blocks=True)
+        # Without the metadata of pandas, which would turn columns into an index, and which Arrow
+        # parses, whether it is asked to ignore it or not.
+        bare = table.replace_schema_metadata(None)
+        frame: pd.DataFrame = bare.to_pandas(ignore_metadata=True, split_blocks=True)
     except (pa.ArrowException, UnicodeDecodeError, OSError, EOFError) as error:
         raise InputError(
             Issue("file", f"cannot be read as {found}: {_first_line(error)}.", "Send a whole file.")
