@@ -2,6 +2,10 @@
 
 Adding the best partner again and again, with repetition, gives small whole-number weights: a
 strong form of regularisation that a free fit of weights lacks.
+
+Where the equal average of different kinds of models is nearly as good on validation, it is taken
+instead: networks end their training by the validation rows, which flatters them there, and models
+of different kinds do not fail together when a series moves on.
 """
 
 from dataclasses import dataclass
@@ -13,7 +17,7 @@ from autopq.evaluation.grid import DENSE_LEVELS
 from autopq.evaluation.scores import mean_pinball
 from autopq.members import averaged
 from autopq.quantiles.recent_errors import RecentErrorCorrection
-from autopq.search.candidates import Candidate, Scored, scored
+from autopq.search.candidates import SCORE, Candidate, Scored, scored
 from autopq.search.cost import Cost
 
 _MOST_PICKS = 12
@@ -21,6 +25,12 @@ _MOST_PICKS = 12
 _MOST_MEMBERS = 3
 # The share of its loss an average must save to be worth several models in production.
 _WORTHWHILE = 0.002
+# The share of validation loss that is given up for an equal average of different kinds ...
+_INSURANCE = 0.04
+# ... of models that are at most so much worse than the best; those that stand on one forecaster's
+# errors inherit its faults and have to be closer.
+_NOT_FAR_BEHIND = 1.15
+_CLOSE = 1.05
 
 
 @dataclass
@@ -49,15 +59,37 @@ def select_ensemble(candidates: list[Candidate], splits: Splits) -> Ensemble | N
     parts = [c.validation.quantiles for c in usable if c.validation is not None]
     counts = _pick(truth, parts, usable)
     chosen = [(usable[i], count / sum(counts)) for i, count in enumerate(counts) if count]
-    if len(chosen) < 2:
-        return None
     chosen.sort(key=lambda member: -member[1])
     validation = scored(splits.validation, _average(chosen, "validation"))
+    kinds = _one_of_each_kind(usable)
+    if len(kinds) > 1:
+        equal = [(candidate, 1 / len(kinds)) for candidate in kinds]
+        insured = scored(splits.validation, _average(equal, "validation"))
+        if insured.scores[SCORE] <= validation.scores[SCORE] * (1 + _INSURANCE):
+            test = scored(splits.test, _average(equal, "test")) if len(splits.test) else None
+            return Ensemble(equal, insured, test)
+    if len(chosen) < 2:
+        return None
     best = min(candidate.score for candidate in usable)
-    if validation.scores["mean_pinball"] > best * (1 - _WORTHWHILE):
+    if validation.scores[SCORE] > best * (1 - _WORTHWHILE):
         return None
     test = scored(splits.test, _average(chosen, "test")) if len(splits.test) else None
     return Ensemble(chosen, validation, test)
+
+
+def _one_of_each_kind(usable: list[Candidate]) -> list[Candidate]:
+    """The best candidate of each quantile model beyond the references, best first, as many as an
+    ensemble may have, none far behind."""
+    ranked = sorted(
+        (candidate for candidate in usable if not candidate.reference),
+        key=lambda candidate: candidate.score,
+    )
+    best: dict[str, Candidate] = {}
+    for candidate in ranked:
+        limit = _NOT_FAR_BEHIND if candidate.point is None else _CLOSE
+        if candidate.score <= ranked[0].score * limit:
+            best.setdefault(candidate.model.name, candidate)
+    return list(best.values())[:_MOST_MEMBERS]
 
 
 def _pick(
