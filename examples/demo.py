@@ -89,8 +89,11 @@ def follow(client: Client, job_id: str) -> Job:
 
 
 def show_leaderboard(board: Leaderboard) -> pd.DataFrame:
-    """Print the rows and return them as a flat table."""
-    table = Table(title="Leaderboard, with scores on the held-out last 20 % of the rows (kW)")
+    """Print the rows, ranked by validation, and return them as a flat table."""
+    table = Table(
+        title="Leaderboard, with scores on the held-out last 20 % of the rows (kW)",
+        caption="* the model that is kept",
+    )
     for heading in ("rank", "forecaster", "quantile model"):
         table.add_column(heading)
     for heading in ("pinball", "90 % cover", "MAE", "seconds", "Wh"):
@@ -98,7 +101,7 @@ def show_leaderboard(board: Leaderboard) -> pd.DataFrame:
     for row in board.rows:
         test = row.test
         table.add_row(
-            str(row.rank),
+            f"{row.rank}{' *' if row.chosen else ''}",
             row.forecaster or "",
             row.quantile_model + (" (reference)" if row.reference else ""),
             *(

@@ -226,8 +226,9 @@ def show_diagnosis(diagnosis: "Diagnosis") -> None:
 
 
 def leaderboard_table(rows: list[LeaderboardEntry]) -> Table:
-    """Scores are means in the target's units; `test` ones where rows were held out. Where other
-    training methods than backprop ran, what each trained, kept and sent is shown as well."""
+    """Scores are means in the target's units; `test` ones where rows were held out. A star marks
+    the row that is kept. Where other training methods than backprop ran, what each trained, kept
+    and sent is shown as well."""
     counted = any(row.training_method not in (None, "backprop") for row in rows)
     table = _table(
         *("", "candidate", ">pinball", ">cov. 90", ">MAE", ">pinball test"),
@@ -237,7 +238,7 @@ def leaderboard_table(rows: list[LeaderboardEntry]) -> Table:
     )
     for row in rows:
         table.add_row(
-            str(row.rank),
+            f"{row.rank}{' *' if row.chosen else ''}",
             escape(row.name),
             _number(row.validation.get("mean_pinball")),
             _share(row.validation.get("coverage_90")),
