@@ -41,7 +41,7 @@ serve: $(INSTALLED) ## Start the service and leave it running
 	$(BIN)/autopq serve --port $(PORT)
 
 test: $(INSTALLED) ## Run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 fuzz: $(INSTALLED) ## Hold the service to its OpenAPI document with generated requests
 	$(BIN)/python -m tests.contract

@@ -1,5 +1,6 @@
 """A really started service: its own process, its own workers, its own SQLite file."""
 
+import logging
 import os
 import socket
 import sqlite3
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+import structlog
 
 from autopq.data.example import synthetic_load
 
@@ -160,6 +162,16 @@ def example_table(days: int = 30, seed: int = 0) -> pd.DataFrame:
     table = synthetic_load(np.random.default_rng(seed), days=days, timezone="Europe/Berlin")
     table.loc[table.index[-24:], "load"] = np.nan
     return table
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command run within this process sends logs to a stream that ends with its test."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -104,6 +104,8 @@ def test_the_known_networks_are_those_of_the_components() -> None:
     found: dict[str, set[str]] = {stage: set() for stage in STAGES}
     for registry in (forecasters, quantile_models):
         for name in registry.built_in():
+            if registry is forecasters and forecasters.unavailable(name) is not None:
+                continue  # its package is not installed
             component = registry.load(name)
             if component.training_stage is not None:
                 found[component.training_stage].add(name)
