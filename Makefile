@@ -14,7 +14,7 @@ REPORT ?= $(OUT)/training.md
 PRESET ?= default
 PORT ?= 8000
 
-.PHONY: help demo serve test fuzz lint format bench bench-training bench-peers bench-autogluon bench-many lock clean
+.PHONY: help demo serve test test-all fuzz lint format bench bench-training bench-peers bench-autogluon bench-many lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -40,8 +40,11 @@ demo: $(INSTALLED) $(DEMO_DATA) ## Set up, then run one forecasting job end to e
 serve: $(INSTALLED) ## Start the service and leave it running
 	$(BIN)/autopq serve --port $(PORT)
 
-test: $(INSTALLED) ## Run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(INSTALLED) ## Run the tests, but those that take long
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(INSTALLED) ## Run all tests, one after the other
+	$(BIN)/python -m pytest
 
 fuzz: $(INSTALLED) ## Hold the service to its OpenAPI document with generated requests
 	$(BIN)/python -m tests.contract

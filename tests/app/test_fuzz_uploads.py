@@ -11,6 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+pytestmark = pytest.mark.slow
+
 Corruption = Callable[[bytearray, np.random.Generator], bytes]
 
 EACH = 26  # files of each kind under each corruption: 4 × 5 × 26 are 520

@@ -29,6 +29,8 @@ from app.models.tables import ModelRow
 from app.settings import Settings
 from autopq.energy import EnergyRow, Provenance
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:

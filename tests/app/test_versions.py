@@ -15,6 +15,8 @@ import pytest
 
 from autopq import FittedModel
 
+pytestmark = pytest.mark.slow
+
 Document = dict[str, Any]
 
 CSV = {"Content-Type": "text/csv"}

@@ -17,6 +17,8 @@ from app.core.clock import now
 from app.webhooks import signing
 from app.webhooks.addresses import RefusedAddressError, is_public, resolve
 
+pytestmark = pytest.mark.slow
+
 SECRET = "a secret of our own, long enough"
 Document = dict[str, Any]
 
