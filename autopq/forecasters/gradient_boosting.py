@@ -99,7 +99,7 @@ class GradientBoosting(PointForecaster):
     def _refit(self, train: Windows, context: FitContext) -> None:
         """Train as long as the previous fit found best; with untuned choices if there was none."""
         if not hasattr(self, "_rounds"):
-            self._representation = Representation()
+            self._representation = Representation.untuned(self.params)
             self._objective = self._options("objective", ("l2",))[0]
             self._rounds = int(self.params["max_rounds"] / 4)
         data = self._data(train, None)

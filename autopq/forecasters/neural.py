@@ -125,7 +125,7 @@ class MLPForecaster(PointForecaster):
         """Train as long as the previous fit found best; the full length if there was none."""
         first = not hasattr(self, "_epochs")
         if first:
-            self._representation = Representation()
+            self._representation = Representation.untuned(self.params)
         self._inputs, samples = _Inputs.fit(self._budgeted(train, 1.0), self._representation)
         if first:
             self._epochs = [self._max_epochs(samples)] * int(self.params["members"])

@@ -61,6 +61,12 @@ class Representation:
         return cls(**vars(search.best(*search.options(**wanted))))
 
     @classmethod
+    def untuned(cls, params: Mapping[str, Any]) -> Self:
+        """What the parameters give, and the defaults where nothing was validated."""
+        names = ("level_offset", "unit", _DAY_OF_YEAR)
+        return cls(**{name: params[name] for name in names if params.get(name, AUTO) != AUTO})
+
+    @classmethod
     def of(cls, builder: FeatureBuilder) -> Self:
         """What a builder was made from."""
         told = any(name.startswith(_DAY_OF_YEAR) for name in builder.names)

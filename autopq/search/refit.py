@@ -28,8 +28,8 @@ def refit(
 
     What was learned from validation targets (a spread, an error distribution) is kept: after the
     refit no honest forecasts are left to learn it from. Networks are kept as they are, with what
-    stands on them: without validation rows to end their training they come out worse, by 1 to 3 %
-    on three of the four series it was tried on, more than newer rows bring.
+    stands on them: without validation rows to end their training they come out worse by more than
+    newer rows bring.
     """
     everything = fit_windows(panel, config, effort.train_windows)
     # Quantile models first: those that learn from honest point forecasts take them from the first

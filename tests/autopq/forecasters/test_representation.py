@@ -10,6 +10,7 @@ import torch
 from autopq.context import FitContext
 from autopq.data.audit import audit
 from autopq.data.splits import split
+from autopq.forecasters import registry
 from autopq.forecasters.features import FeatureBuilder
 from autopq.forecasters.representation import Representation, Views
 from autopq.observer import SilentObserver
@@ -89,3 +90,12 @@ def test_in_recent_units_a_series_looks_the_same_however_large_it_has_grown():
         np.testing.assert_allclose(rows.absolute(rows.relative(windows.target())), windows.target())
         swings.append(np.std(rows.relative(windows.target())))
     assert swings[1] == pytest.approx(swings[0], rel=0.3)
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "mlp"])
+def test_a_given_choice_is_kept_by_a_first_fit_without_validation(name, context):
+    few = {"lightgbm": {"max_rounds": 8}, "mlp": {"steps": 5, "members": 1}}[name]
+    forecaster = registry.create(name, level_offset="none", unit="series", **few)
+    forecaster.fit(splits(seasonal(40)).train, None, context)
+    described = forecaster.describe()
+    assert (described["level_offset"], described["unit"]) == ("none", "series")
