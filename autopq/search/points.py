@@ -97,14 +97,28 @@ def _fit_point(
         forecaster=variant.name,
         training_method=forecaster.training_method,
     ) as trial:
-        forecaster.fit(splits.train, splits.validation, context)
-        validation = clip(forecaster.predict(splits.validation), config)
-        test = clip(forecaster.predict(splits.test), config)
-        trial.score = float(np.mean(np.abs(splits.validation.target() - validation)))
+        made = fitted_point(variant, forecaster, splits, config, context)
+        trial.score = made.mae
     bench.advance(1, f"fitted {variant.label}")
     if trial.error is not None:
         return FailedPoint(forecaster, variant.label, trial.error, trial.cost)
-    return PointFit(variant, forecaster, validation, test, trial.score, trial.cost)
+    made.cost = trial.cost
+    return made
+
+
+def fitted_point(
+    variant: Variant,
+    forecaster: PointForecaster,
+    splits: Splits,
+    config: TaskConfig,
+    context: FitContext,
+) -> PointFit:
+    """`forecaster`, fitted, with its forecasts; what that took is the caller's to say."""
+    forecaster.fit(splits.train, splits.validation, context)
+    validation = clip(forecaster.predict(splits.validation), config)
+    test = clip(forecaster.predict(splits.test), config)
+    mae = float(np.mean(np.abs(splits.validation.target() - validation)))
+    return PointFit(variant, forecaster, validation, test, mae, Cost())
 
 
 def not_tried(bench: Workbench) -> str:

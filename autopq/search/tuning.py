@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import optuna
 
 from autopq.context import FitContext
@@ -20,13 +19,13 @@ from autopq.evaluation.grid import DENSE_LEVELS
 from autopq.evaluation.scores import mean_pinball
 from autopq.forecasters import registry as forecasters
 from autopq.forecasters.base import PointForecaster
-from autopq.members import clip, dense_quantiles
+from autopq.members import dense_quantiles
 from autopq.presets import REFERENCE_QUANTILE_MODEL, Effort
 from autopq.quantiles import registry as quantile_models
 from autopq.quantiles.base import QuantileModel
 from autopq.search.candidates import Candidate, cross_fitted
-from autopq.search.cost import Cost, Workbench
-from autopq.search.points import PointFit
+from autopq.search.cost import Workbench
+from autopq.search.points import PointFit, fitted_point
 from autopq.search.variants import Variant
 from autopq.task import TaskConfig
 
@@ -106,7 +105,9 @@ def _try(
         training_method=component(**params).training_method,
     ) as trial:
         if is_point:
-            point = _fit_point(label, contender.name, params, splits, config, context)
+            forecaster = forecasters.create(contender.name, **params)
+            variant = Variant(contender.name, label, params)
+            point = fitted_point(variant, forecaster, splits, config, context)
             trial.score = _score_point(point, splits, config, context)
         else:
             model = quantile_models.create(contender.name, **params)
@@ -141,22 +142,6 @@ def _component(name: str) -> type[PointForecaster] | type[QuantileModel]:
     if name in quantile_models.built_in():
         return quantile_models.load(name)
     return forecasters.load(name)
-
-
-def _fit_point(
-    label: str,
-    name: str,
-    params: dict[str, Any],
-    splits: Splits,
-    config: TaskConfig,
-    context: FitContext,
-) -> PointFit:
-    forecaster = forecasters.create(name, **params)
-    forecaster.fit(splits.train, splits.validation, context)
-    validation = clip(forecaster.predict(splits.validation), config)
-    test = clip(forecaster.predict(splits.test), config)
-    mae = float(np.mean(np.abs(splits.validation.target() - validation)))
-    return PointFit(Variant(name, label, params), forecaster, validation, test, mae, Cost())
 
 
 def _score_point(point: PointFit, splits: Splits, config: TaskConfig, context: FitContext) -> float:
