@@ -72,7 +72,7 @@ bench-peers: $(INSTALLED) $(DEMO_DATA) ## Forecast the same windows by other sys
 bench-autogluon: $(DEMO_DATA) ## Forecast the same windows by AutoGluon-TimeSeries (DATA=, OUT=, BUDGET=)
 	test -x .venv-autogluon/bin/python || $(PYTHON) -m venv .venv-autogluon
 	.venv-autogluon/bin/pip install --quiet "$$(grep '^torch==' requirements.lock)"
-	.venv-autogluon/bin/pip install --quiet autogluon.timeseries==1.6.3
+	.venv-autogluon/bin/pip install --quiet autogluon.timeseries==1.6.3 "$$(grep '^holidays==' requirements.lock)"
 	.venv-autogluon/bin/python -m benchmarks.peers.autogluon --data $(DATA) --out $(OUT) --seconds $(BUDGET)
 
 bench-many: $(INSTALLED) ## Measure time and memory of one job over many series

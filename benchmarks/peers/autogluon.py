@@ -33,6 +33,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "autogluon_recursive": {"hyperparameters": {"RecursiveTabular": {}}},
     "autogluon_direct": {"hyperparameters": {"DirectTabular": {}}},
 }
+HOLIDAY = "public_holiday"
 # Rows before an origin that a fitted predictor is shown: twelve weeks, beyond its weekly lags.
 _SHOWN = 2016
 
@@ -43,12 +44,14 @@ def frame(task: Task, item: str, rows: slice) -> pd.DataFrame:
     table = pd.DataFrame({"item_id": item, "timestamp": clock, "target": task.y[rows]})
     for name, values in zip(task.series.covariates, task.covariates.T, strict=True):
         table[name] = values[rows]
+    if task.holiday is not None:
+        table[HOLIDAY] = task.holiday[rows]
     return table
 
 
 def forecast(task: Task, settings: dict[str, Any], seconds: int, seed: int) -> Floats:
     """[n, 24, 99] quantiles for every origin, by a predictor fitted on rows before the test."""
-    known = list(task.series.covariates)
+    known = [*task.series.covariates, *([HOLIDAY] if task.holiday is not None else [])]
     with tempfile.TemporaryDirectory() as folder:
         predictor = TimeSeriesPredictor(
             target="target",

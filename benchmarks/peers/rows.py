@@ -91,6 +91,8 @@ def _known_ahead(task: Task, at: Ints, yearly: bool) -> list[Floats]:
     columns.append(clock.dayofweek.to_numpy()[step])
     if yearly:
         columns += [np.sin(day_of_year)[step], np.cos(day_of_year)[step]]
+    if task.holiday is not None:
+        columns += [task.holiday[step], task.holiday[step - 24]]
     for values in task.covariates.T:
         own = values[step]
         columns.append(own)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import holidays
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -25,6 +26,7 @@ class Task:
     clock: pd.DatetimeIndex  # [N]
     y: Floats  # [N]
     covariates: Floats  # [N, F] known ahead
+    holiday: Floats | None  # [N] 1 on public holidays, where the product is told the country
     i_val: int  # validation is the last 30 % of the rows before `i_test`
     i_test: int
     origins: Ints  # [n] first rows of the windows to forecast
@@ -38,6 +40,7 @@ class Task:
             clock=pd.DatetimeIndex(frame.index),
             y=frame[series.target].to_numpy(float),
             covariates=frame[list(series.covariates)].to_numpy(float),
+            holiday=_holiday(pd.DatetimeIndex(frame.index), series.holidays),
             i_val=int(i_test - i_test * VALIDATION_FRACTION),
             i_test=i_test,
             origins=origins(frame),
@@ -51,6 +54,13 @@ class Task:
     def clip(self, quantiles: Floats) -> Floats:
         """Inside the series' physical limits."""
         return np.clip(quantiles, self.series.lower, self.series.upper)
+
+
+def _holiday(clock: pd.DatetimeIndex, country: str | None) -> Floats | None:
+    if country is None:
+        return None
+    known = holidays.country_holidays(country, years=sorted(set(clock.year)))
+    return np.array([day in known for day in clock.date], dtype=float)
 
 
 # Ascending levels [L] and quantiles [n, 24, L] for every origin of the task.
