@@ -14,7 +14,7 @@ REPORT ?= $(OUT)/training.md
 PRESET ?= default
 PORT ?= 8000
 
-.PHONY: help demo serve test test-all fuzz lint format bench bench-training bench-peers bench-autogluon bench-many lock clean
+.PHONY: help demo serve test test-all test-cluster fuzz lint format bench bench-training bench-peers bench-autogluon bench-many lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -41,10 +41,13 @@ serve: $(INSTALLED) ## Start the service and leave it running
 	$(BIN)/autopq serve --port $(PORT)
 
 test: $(INSTALLED) ## Run the tests, but those that take long
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow and not cluster"
 
-test-all: $(INSTALLED) ## Run all tests, one after the other
-	$(BIN)/python -m pytest
+test-all: $(INSTALLED) ## Run all tests of one machine, one after the other
+	$(BIN)/python -m pytest -m "not cluster"
+
+test-cluster: $(INSTALLED) ## Run the tests that need PostgreSQL (apt-get install postgresql)
+	$(BIN)/python -m pytest -m cluster
 
 fuzz: $(INSTALLED) ## Hold the service to its OpenAPI document with generated requests
 	$(BIN)/python -m tests.contract

@@ -2,7 +2,8 @@
 
 SQLite runs in WAL mode and every writing transaction begins with `BEGIN IMMEDIATE`: a deferred
 transaction that reads and then writes fails at once when another writer got in between, however
-long the busy timeout is.
+long the busy timeout is. So writers follow one another there. On PostgreSQL they do not: whoever
+reads a row to decide what to write locks it (`FOR UPDATE`, which SQLite has no need of).
 """
 
 import sqlite3
@@ -22,7 +23,7 @@ from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
-from app.core import tenancy
+from app.core import postgres, tenancy
 
 log = structlog.get_logger(__name__)
 
@@ -92,7 +93,10 @@ class Database:
         self._must_exist = False
         if self.engine.dialect.name == "sqlite":
             event.listen(self.engine, "do_connect", self._refuse_to_replace)
-        self._reading = self.engine.execution_options(**{_READ_ONLY: True})
+            options: dict[str, Any] = {_READ_ONLY: True}
+        else:
+            options = postgres.reading_options()
+        self._reading = self.engine.execution_options(**options)
 
     @contextmanager
     def read(self, tenant_id: str | None = None) -> Iterator[ReadSession]:
@@ -145,6 +149,8 @@ def patiently(work: Callable[[], T], *, unless: Callable[[], bool]) -> T:
 
 
 def _create_engine(url: str) -> Engine:
+    if postgres.is_postgres(url):
+        return postgres.engine_for(url)
     engine = create_engine(url)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)

@@ -17,6 +17,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
+from app.core import postgres
+
 VERSION_TABLE = "autopq_alembic_version"  # Optuna uses Alembic's default name for its own
 FOLDER = Path(__file__).resolve().parents[2] / "migrations"
 
@@ -44,7 +46,8 @@ def _altering(engine: Engine) -> Iterator[Connection]:
     """A transaction in which tables may change.
 
     SQLite alters a table by copying it and dropping the old one, which foreign keys forbid while
-    they are looked at; so they are looked at once, before the transaction's end.
+    they are looked at; so they are looked at once, before the transaction's end. There a second
+    process waits for the right to write; on PostgreSQL it waits for an advisory lock.
     """
     with engine.connect() as connection:
         sqlite = engine.dialect.name == "sqlite"
@@ -52,6 +55,8 @@ def _altering(engine: Engine) -> Iterator[Connection]:
             _enforce_foreign_keys(connection, "OFF")
         try:
             with connection.begin():
+                if not sqlite:
+                    postgres.prepare_to_alter(connection)
                 yield connection
                 if sqlite:
                     _check_foreign_keys(connection)

@@ -1,0 +1,78 @@
+"""What is particular to PostgreSQL: the driver, timeouts, lost connections and advisory locks."""
+
+from enum import IntEnum
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine import Connection
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+BACKEND = "postgresql"
+_DRIVER = "postgresql+psycopg"
+_SPELLINGS = ("postgres", "postgresql")
+
+# A statement that waits for a lock or runs for longer is given up and may be tried again.
+STATEMENT_TIMEOUT_MS = 30_000
+# A process that was stopped in the middle of a transaction must not keep its locks.
+_IDLE_IN_TRANSACTION_MS = 60_000
+# Without these, a connection to a machine that is gone stays open for two hours. The server's
+# side decides how soon another supervisor may take over from a machine that vanished.
+_CLIENT_KEEPALIVE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+    "application_name": "autopq",
+}
+_SESSION = {
+    "statement_timeout": STATEMENT_TIMEOUT_MS,
+    "lock_timeout": STATEMENT_TIMEOUT_MS,
+    "idle_in_transaction_session_timeout": _IDLE_IN_TRANSACTION_MS,
+    "tcp_keepalives_idle": 3,
+    "tcp_keepalives_interval": 2,
+    "tcp_keepalives_count": 2,
+}
+
+
+class AdvisoryLock(IntEnum):
+    """Numbers that mean something to the processes of this service alone."""
+
+    MIGRATION = 4_711_001
+    SUPERVISOR = 4_711_002
+
+
+def is_postgres(url: str) -> bool:
+    return make_url(url).get_backend_name() in _SPELLINGS
+
+
+def engine_for(url: str) -> Engine:
+    """An engine that notices lost connections before they are used."""
+    address: URL = make_url(url).set(drivername=_DRIVER)
+    ours = {name: value for name, value in _CLIENT_KEEPALIVE.items() if name not in address.query}
+    engine = create_engine(address, connect_args=ours, pool_pre_ping=True)
+    event.listen(engine, "connect", _prepare)
+    return engine
+
+
+def reading_options() -> dict[str, Any]:
+    """For connections that only read: one state of the database, as in SQLite's transactions."""
+    return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
+
+def prepare_to_alter(connection: Connection) -> None:
+    """One process at a time alters the tables, for as long as the transaction takes."""
+    connection.execute(text("SET LOCAL statement_timeout = 0"))
+    connection.execute(text("SET LOCAL lock_timeout = 0"))
+    lock = {"lock": int(AdvisoryLock.MIGRATION)}
+    connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), lock)
+
+
+def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    settings = ", ".join(
+        f"set_config('{name}', '{value}', false)" for name, value in _SESSION.items()
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {settings}")
+    connection.commit()

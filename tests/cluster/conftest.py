@@ -1,0 +1,33 @@
+"""Real servers for the tests of this folder; everything in it is marked `cluster`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.postgres import PostgresServer, running
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "/tests/cluster/" in item.path.as_posix():
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for every test that does not stop it."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres: PostgresServer) -> str:
+    """Address of a new, empty database."""
+    return postgres.create_database()
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A server of this test alone, which may stop and start it."""
+    with running() as server:
+        yield server
