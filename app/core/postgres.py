@@ -70,9 +70,8 @@ def prepare_to_alter(connection: Connection) -> None:
 
 
 def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    settings = ", ".join(
-        f"set_config('{name}', '{value}', false)" for name, value in _SESSION.items()
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {settings}")
+    wanted = (f"set_config('{name}', '{value}', false)" for name, value in _SESSION.items())
+    cursor = connection.cursor()
+    cursor.execute(f"SELECT {', '.join(wanted)}")
+    cursor.close()
     connection.commit()
