@@ -1,9 +1,10 @@
-"""What a tenant may have waiting and stored. Checked in the transaction that adds to it, so that
-requests at the same time cannot pass together."""
+"""What a tenant may have waiting and stored. Checked in the transaction that adds to it, after
+`one_at_a_time`, so that requests at the same time cannot pass together."""
 
+from app.accounts import repository
 from app.accounts.schemas import Amount, Usage, Watthours
 from app.core.context import RequestContext
-from app.core.database import ReadSession
+from app.core.database import ReadSession, WriteSession
 from app.core.errors import QuotaError, TooManyError
 from app.datasets import repository as datasets
 from app.energy import service as energy
@@ -11,6 +12,11 @@ from app.forecasts import repository as forecasts
 from app.jobs import repository as jobs
 
 _RETRY_S = "30"
+
+
+def one_at_a_time(context: RequestContext, session: WriteSession) -> None:
+    """Wait until no other request of the tenant is between its checks and its end."""
+    repository.hold_tenant(session, context.principal.tenant_id)
 
 
 def check_queued_jobs(context: RequestContext, session: ReadSession) -> None:

@@ -24,6 +24,12 @@ def tenant_by_name(session: ReadSession, name: str) -> TenantRow | None:
     return session.scalar(select(TenantRow).where(TenantRow.name == name))
 
 
+def hold_tenant(session: WriteSession, tenant_id: str) -> None:
+    """From here to the transaction's end, nobody else who holds this tenant goes on."""
+    held = select(TenantRow.id).where(TenantRow.id == tenant_id).with_for_update(key_share=True)
+    session.execute(held)
+
+
 def add_key(session: WriteSession, row: ApiKeyRow) -> None:
     session.add(row)
 
@@ -64,5 +70,5 @@ def with_tenants(session: ReadSession) -> Sequence[tuple[ApiKeyRow, str]]:
 
 
 def note_uses(session: WriteSession, uses: Mapping[str, datetime]) -> None:
-    for key_id, at in uses.items():
+    for key_id, at in sorted(uses.items()):  # in one order, so that no two wait for each other
         session.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(last_used_at=at))

@@ -18,7 +18,8 @@ import structlog
 from sqlalchemy import JSON, DateTime, Dialect, Engine, MetaData, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
@@ -77,6 +78,10 @@ class ReadSession(Session):
 class WriteSession(ReadSession):
     """A session inside a writing transaction."""
 
+
+# For `Session.get` and `select`: the row is nobody else's to change until the transaction's end,
+# though rows that refer to it may be added. SQLite has only one writer at a time anyway.
+HOLD = {"key_share": True}
 
 event.listen(ReadSession, "do_orm_execute", tenancy.confine, propagate=True)
 event.listen(WriteSession, "before_flush", tenancy.stamp)
@@ -141,11 +146,17 @@ def patiently(work: Callable[[], T], *, unless: Callable[[], bool]) -> T:
     while True:
         try:
             return work()
-        except OperationalError as error:
-            if time.monotonic() >= until or unless():
+        except SQLAlchemyError as error:
+            if not passes(error) or time.monotonic() >= until or unless():
                 raise
-            log.warning("the database cannot be used now", error=str(error.orig))
+            log.warning("the database cannot be used now", error=str(error))
             time.sleep(_PATIENT_PAUSE_S)
+
+
+def passes(error: Exception) -> bool:
+    """Whether it says that the database is locked, busy or gone, which another try may not find."""
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return lost or isinstance(error, OperationalError | PoolTimeoutError)
 
 
 def _create_engine(url: str) -> Engine:

@@ -7,12 +7,13 @@ import structlog
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import iter_route_contexts
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 
+from app.core.database import passes
 from app.core.errors import (
     PROBLEM_MEDIA_TYPE,
     AppError,
@@ -52,6 +53,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(InputError, _on_input_error)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(DataError, _on_data_error)
 
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> Response:
@@ -101,6 +103,16 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     return problem_response(invalid.problem(request.url.path))
 
 
+async def _on_data_error(request: Request, _: Exception) -> Response:
+    """PostgreSQL stores less than JSON can say, and tells only when it is asked to."""
+    unusable = invalid(
+        "request",
+        "it has a NUL character, or a number or text too large for where it belongs.",
+        "Leave NUL characters out, and use smaller numbers and shorter texts.",
+    )
+    return problem_response(unusable.problem(request.url.path))
+
+
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 400 and error.detail == _UNPARSED:
@@ -133,6 +145,6 @@ def unexpected(path: str, error: Exception) -> Response:
     """The answer to an error that nobody foresaw, and its line in the log."""
     log.error("request failed", path=path, exc_info=error)
     told: AppError = AppError("Something went wrong inside the service; its log says what.")
-    if isinstance(error, OperationalError):
+    if passes(error):
         told = UnavailableError("The database does not answer.", headers={"Retry-After": "2"})
     return problem_response(told.problem(path), told.headers)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BACKEND = "postgresql"
@@ -67,6 +68,47 @@ def prepare_to_alter(connection: Connection) -> None:
     connection.execute(text("SET LOCAL lock_timeout = 0"))
     lock = {"lock": int(AdvisoryLock.MIGRATION)}
     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), lock)
+
+
+class HeldLock:
+    """An advisory lock of one connection, kept until that ends or is closed."""
+
+    def __init__(self, engine: Engine, lock: AdvisoryLock) -> None:
+        self._engine = engine
+        self._lock = int(lock)
+        self._connection: Connection | None = None
+
+    def hold(self) -> bool:
+        """Take or keep the lock; False while another has it. Raises OperationalError when the
+        database does not answer."""
+        if self._connection is not None and self._answers(self._connection):
+            return True
+        self.release()
+        connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        taken = connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": self._lock})
+        if not taken:
+            connection.close()
+            return False
+        connection.detach()  # from the pool, which would hand it to others
+        self._connection = connection
+        return True
+
+    def release(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _answers(self, connection: Connection) -> bool:
+        try:
+            connection.execute(text("SELECT 1"))
+        except DBAPIError:
+            return False
+        return True
+
+
+def lock_of(engine: Engine, lock: AdvisoryLock) -> HeldLock | None:
+    """None on other databases."""
+    return HeldLock(engine, lock) if engine.dialect.name == BACKEND else None
 
 
 def _prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from app.core.database import ReadSession, WriteSession
+from app.core.database import HOLD, ReadSession, WriteSession
 from app.core.errors import NotFoundError
 from app.datasets.tables import DatasetRow, DatasetVersionRow
 
@@ -16,7 +16,15 @@ def add(session: WriteSession, row: DatasetRow | DatasetVersionRow) -> None:
 
 def get(session: ReadSession, dataset_id: str) -> DatasetRow:
     """Raises NotFoundError."""
-    row = session.get(DatasetRow, dataset_id)
+    return _there(session.get(DatasetRow, dataset_id), dataset_id)
+
+
+def hold(session: WriteSession, dataset_id: str) -> DatasetRow:
+    """The same, as it is until the transaction's end: nobody else changes it."""
+    return _there(session.get(DatasetRow, dataset_id, with_for_update=HOLD), dataset_id)
+
+
+def _there(row: DatasetRow | None, dataset_id: str) -> DatasetRow:
     if row is None or row.deleted_at is not None:
         raise NotFoundError(f"There is no dataset '{dataset_id}'.")
     return row
@@ -57,7 +65,7 @@ def total_bytes(session: ReadSession) -> int:
         .join(DatasetRow, DatasetRow.id == DatasetVersionRow.dataset_id)
         .where(DatasetRow.deleted_at.is_(None))
     )
-    return session.scalars(query).one()
+    return int(session.scalars(query).one())
 
 
 def versions(

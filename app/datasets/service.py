@@ -74,6 +74,7 @@ def _keep(
     path.rename(kept)
     try:
         with context.write() as session:
+            quotas.one_at_a_time(context, session)
             quotas.check_room(context, session, received.size_bytes)
             repository.add(session, dataset)
             session.flush()
@@ -145,7 +146,8 @@ def _grow(
     )
     kept = context.storage.dataset(dataset_id, row.version)
     with context.write() as session:
-        dataset = repository.get(session, dataset_id)
+        quotas.one_at_a_time(context, session)
+        dataset = repository.hold(session, dataset_id)
         if dataset.version != base.version:
             raise ConflictError(
                 "Other rows were appended at the same time; append these again.",
@@ -181,7 +183,7 @@ def audit(context: RequestContext, dataset_id: str, request: AuditCreate) -> dic
 def delete(context: RequestContext, dataset_id: str) -> None:
     """Forget a dataset and remove its files. Raises NotFoundError, ConflictError."""
     with context.write() as session:
-        row = repository.get(session, dataset_id)
+        row = repository.hold(session, dataset_id)
         user = jobs.unfinished_on(session, dataset_id) or forecasts.unfinished_on(
             session, dataset_id
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, select
+from sqlalchemy import ColumnElement, Row, Select, and_, func, literal_column, nulls_first, select
 from sqlalchemy.orm import aliased
 
 from app.core.database import ReadSession
@@ -81,8 +81,9 @@ def _sums(**keys: ColumnElement[Any]) -> Select[Any]:
     groups = [column.label(name) for name, column in keys.items()]
     sources = [getattr(Ledger, name) for name in PROVENANCE]
     sums = [func.sum(getattr(Ledger, name)).label(name) for name in (*PARTS, "seconds")]
+    # By label: PostgreSQL takes an expression with a parameter in it for another one each time.
     return select(*groups, *sources, *sums, func.min(Ledger.id).label("first")).group_by(
-        *keys.values(), *sources
+        *keys, *sources
     )
 
 
@@ -108,7 +109,7 @@ def overall(session: ReadSession, group_by: GroupBy, which: Filter) -> Sequence[
         .outerjoin(ModelRow, ModelRow.id == ForecastRow.model_id)
         .outerjoin(_OfForecast, _OfForecast.id == ModelRow.job_id)
         .where(*which.conditions())
-        .order_by(key)
+        .order_by(nulls_first(literal_column("key")))
     )
     return session.execute(query).all()
 

@@ -85,7 +85,7 @@ def machines(session: ReadSession) -> MachinesEnergy:
     days: dict[tuple[str, str], dict[str, float]] = {}
     for row in repository.by_machine(session):
         parts = days.setdefault((str(row.day), row.host), dict.fromkeys(SHARE_KINDS, 0.0))
-        parts[row.kind] += row.total_mj / MJ_PER_WH
+        parts[row.kind] += int(row.total_mj) / MJ_PER_WH
     return MachinesEnergy(
         days=[
             MachineEnergy(

@@ -1,4 +1,8 @@
-"""The supervisor's role, held by one process at a time through a row with an expiry."""
+"""The supervisor's role, held by one process at a time.
+
+On SQLite through a row with an expiry. On PostgreSQL through an advisory lock, which the server
+gives back as soon as the holder's connection is gone; the row then only says who it is.
+"""
 
 import os
 import socket
@@ -7,6 +11,7 @@ from datetime import timedelta
 
 import structlog
 
+from app.core import postgres
 from app.core.clock import now
 from app.core.database import Database, ReadSession
 from app.engine.processes import find, handle_of
@@ -24,6 +29,7 @@ class Lease:
         self._host = socket.gethostname()[:40]
         self._holder = f"{handle_of(os.getpid())}@{self._host}"
         self._renew_at = time.monotonic()  # a clock that is set back must not delay it
+        self._lock = postgres.lock_of(database.engine, postgres.AdvisoryLock.SUPERVISOR)
         self.held = False
 
     def hold(self, *, surely: bool = False) -> bool:
@@ -31,12 +37,15 @@ class Lease:
         `surely`: another process may have taken the role, because the clock was set, say."""
         if not surely and self.held and time.monotonic() < self._renew_at:
             return True
+        if self._lock is not None and not self._lock.hold():
+            self.held = False
+            return False
         with self._database.write() as session:
             row = session.get(SupervisorLeaseRow, 1)
             if row is None:
                 row = SupervisorLeaseRow(id=1, holder=self._holder, expires_at=now())
                 session.add(row)
-            self.held = row.holder == self._holder or self._is_free(row)
+            self.held = row.holder == self._holder or self._may_take(row)
             if self.held:
                 row.holder = self._holder
                 row.expires_at = now() + self._duration
@@ -49,6 +58,8 @@ class Lease:
             row = session.get(SupervisorLeaseRow, 1)
             if row is not None and row.holder == self._holder:
                 row.expires_at = now()
+        if self._lock is not None:
+            self._lock.release()
         self.held = False
 
     def note_prediction_worker(self, handle: str | None) -> None:
@@ -62,7 +73,11 @@ class Lease:
         with self._database.read() as session:
             return noted_prediction_worker(session)
 
-    def _is_free(self, row: SupervisorLeaseRow) -> bool:
+    def _may_take(self, row: SupervisorLeaseRow) -> bool:
+        if self._lock is not None:
+            # The lock may have been another's while this process was cut off from the database;
+            # then the role begins anew, at the next try.
+            return not self.held
         if row.expires_at <= now():
             return True
         handle, _, host = row.holder.partition("@")

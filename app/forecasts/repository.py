@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from app.core.database import ReadSession, WriteSession
+from app.core.database import HOLD, ReadSession, WriteSession
 from app.core.errors import NotFoundError
 from app.forecasts.states import ForecastState
 from app.forecasts.tables import ForecastRow
@@ -17,7 +17,15 @@ def add(session: WriteSession, row: ForecastRow) -> None:
 
 def get(session: ReadSession, forecast_id: str) -> ForecastRow:
     """Raises NotFoundError."""
-    row = session.get(ForecastRow, forecast_id)
+    return _there(session.get(ForecastRow, forecast_id), forecast_id)
+
+
+def hold(session: WriteSession, forecast_id: str) -> ForecastRow:
+    """The same, as it is until the transaction's end: nobody else changes it."""
+    return _there(session.get(ForecastRow, forecast_id, with_for_update=HOLD), forecast_id)
+
+
+def _there(row: ForecastRow | None, forecast_id: str) -> ForecastRow:
     if row is None or row.deleted_at is not None:
         raise NotFoundError(f"There is no forecast '{forecast_id}'.")
     return row

@@ -73,9 +73,10 @@ def _create(
     )
     _check_size(request.paths, checked["series"], model.config["horizon"], context.settings)
     with context.write() as session:
+        quotas.one_at_a_time(context, session)
         quotas.check_queued_forecasts(context, session)
         quotas.check_energy(context, session)
-        models.get(session, model.id)  # may have been deleted meanwhile
+        models.hold(session, model.id)  # may have been deleted meanwhile
         repository.add(session, row)
         status = ForecastStatus.model_validate(row, from_attributes=True)
         once.keep(session, status, status=202, location=f"/v1/forecasts/{row.id}")
@@ -150,7 +151,7 @@ def finished(context: RequestContext, session: ReadSession, forecast_id: str) ->
 def delete(context: RequestContext, forecast_id: str) -> None:
     """Forget a forecast and remove its files. Raises NotFoundError, ConflictError."""
     with context.write() as session:
-        row = repository.get(session, forecast_id)
+        row = repository.hold(session, forecast_id)
         if row.state in ("queued", "running"):
             raise ConflictError(f"The forecast is {row.state}.", headers={"Retry-After": "1"})
         repository.delete(session, row, now())

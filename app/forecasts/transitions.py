@@ -19,6 +19,7 @@ def claim_next(session: WriteSession, at: datetime) -> tuple[str, int] | None:
         .where(ForecastRow.state == "queued")
         .order_by(ForecastRow.id)
         .limit(1)
+        .with_for_update(skip_locked=True)
         .scalar_subquery()
     )
     claimed = session.execute(
@@ -50,7 +51,8 @@ def end_running(
     """The worker is gone: what it was at waits again, or fails after its second crash. Returns
     the attempts that ended so."""
     ended = []
-    for row in session.scalars(select(ForecastRow).where(ForecastRow.state == "running")):
+    running = select(ForecastRow).where(ForecastRow.state == "running").with_for_update()
+    for row in session.scalars(running):
         row.crashes += crashed
         if row.crashes < MAX_CRASHES and row.attempt < MAX_ATTEMPTS:
             row.state = "queued"

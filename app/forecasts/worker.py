@@ -13,16 +13,18 @@ import structlog
 
 from app.checks.sources import TableSource
 from app.core.clock import now
+from app.core.database import patiently
 from app.core.errors import Problem, from_input_error
 from app.core.logs import configure_logs
 from app.core.schema import open_database
 from app.energy.metering import worker_meter
-from app.engine.heartbeat import Heartbeat
+from app.engine.heartbeat import Heartbeat, is_orphan
 from app.forecasts import repository, service, transitions
 from app.forecasts.account import Account
 from app.forecasts.tables import ForecastRow
 from app.jobs.transitions import FenceLostError, worker_problem
 from app.models import repository as models
+from app.models.tables import ModelRow
 from app.settings import Settings
 from autopq import FittedModel, Forecast
 from autopq.energy import EnergyMeter
@@ -76,10 +78,13 @@ class PredictionWorker:
 
     def _serve_all(self, meter: EnergyMeter) -> None:
         while not self._stop.is_set():
-            with self._database.read() as session:
-                waiting = repository.any_queued(session)
+            waiting = patiently(self._any_queued, unless=self._stop.is_set)
             if not (waiting and self._serve(meter)):
                 self._stop.wait(self._settings.poll_seconds)
+
+    def _any_queued(self) -> bool:
+        with self._database.read() as session:
+            return repository.any_queued(session)
 
     def _serve(self, meter: EnergyMeter) -> bool:
         """Compute the next forecast; False when there was none after all."""
@@ -104,20 +109,23 @@ class PredictionWorker:
             problem = worker_problem(f"{type(error).__name__}: {error}")
         meter.flush()
         self._account.close()
-        self._account.flush()
-        self._finish(forecast_id, attempt, problem)
+        patiently(self._account.flush, unless=is_orphan)
+        patiently(lambda: self._finish(forecast_id, attempt, problem), unless=is_orphan)
         return True
 
     def _forecast(self, forecast_id: str) -> Forecast:
         storage, limits = self._settings.storage, self._settings.table_limits
-        with self._database.read() as session:
-            row = repository.get(session, forecast_id)
-            model = models.get(session, row.model_id)
+        row, model = patiently(lambda: self._rows(forecast_id), unless=is_orphan)
         fitted = self._models.get(storage.attempt_model(model.job_id, model.attempt))
         history, future = (
             None if source is None else source.read(limits) for source in self._sources(row)
         )
         return fitted.predict(history, future, paths=row.paths)
+
+    def _rows(self, forecast_id: str) -> tuple[ForecastRow, ModelRow]:
+        with self._database.read() as session:
+            row = repository.get(session, forecast_id)
+            return row, models.get(session, row.model_id)
 
     def _finish(self, forecast_id: str, attempt: int, problem: Problem | None) -> None:
         try:
@@ -127,7 +135,13 @@ class PredictionWorker:
                 else:
                     transitions.reject(session, forecast_id, attempt, problem, now())
         except FenceLostError:
-            self._settings.storage.forecast(forecast_id, attempt).unlink(missing_ok=True)
+            if not self._has_result(forecast_id, attempt):  # from a try whose answer never came
+                self._settings.storage.forecast(forecast_id, attempt).unlink(missing_ok=True)
+
+    def _has_result(self, forecast_id: str, attempt: int) -> bool:
+        with self._database.read() as session:
+            row = session.get(ForecastRow, forecast_id)
+        return row is not None and (row.state, row.attempt) == ("succeeded", attempt)
 
     def _sources(self, row: ForecastRow) -> list[TableSource | None]:
         kept = {service.HISTORY: row.history, service.FUTURE: row.future_covariates}

@@ -43,6 +43,8 @@ def next_job(session: ReadSession, limits: Limits) -> str | None:
         query = select(JobRow.id).where(JobRow.state == "queued", JobRow.tenant_id == tenant)
         if full:
             query = query.where(JobRow.account.not_in(full))
+        # On PostgreSQL two that claim at once take different jobs, and neither waits.
+        query = query.with_for_update(skip_locked=True)
         job_id = session.scalar(query.order_by(JobRow.priority.desc(), JobRow.id).limit(1))
         if job_id is not None:
             return job_id

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from app.core.clock import now
 from app.core.database import Database
 from app.core.plain import plain
 from app.energy import ledger
-from app.jobs import transitions
+from app.jobs import repository, transitions
 from app.jobs.tables import TrialRow
 from app.jobs.transitions import FenceLostError, News
 from autopq.energy import EnergyRow
@@ -18,6 +19,16 @@ from autopq.observer import Phase, TrialRecord
 
 _WORTH_AN_EVENT = 0.01
 _ENOUGH_FOR_AN_ETA = 0.02
+
+
+@dataclass(frozen=True)
+class _Sent:
+    """What one flush wrote: values, and how many of each list."""
+
+    values: dict[str, Any]
+    news: int
+    trials: int
+    energy: int
 
 
 class Reporter:
@@ -39,6 +50,8 @@ class Reporter:
         self._trials: list[tuple[datetime, TrialRecord]] = []
         self._energy: list[EnergyRow] = []
         self._flushing = threading.Lock()  # one flush at a time, so that no row is written twice
+        # A commit whose answer never came: when it was, and what was in it.
+        self._unsure: tuple[datetime, _Sent] | None = None
 
     def phase(self, phase: Phase) -> None:
         with self._lock:
@@ -85,23 +98,42 @@ class Reporter:
         longer this attempt's; the electricity it took is kept even then."""
         lost: FenceLostError | None = None
         with self._flushing:
+            self._make_sure()
             with self._lock:
                 values, news = dict(self._values), list(self._news)
                 trials, energy = list(self._trials), list(self._energy)
+            at = now()
+            self._unsure = at, _Sent(values, len(news), len(trials), len(energy))
             with self._database.write() as session:
                 ledger.append(session, energy, job_id=self._job_id, attempt=self._attempt)
-                session.add_all(self._trial_row(at, trial) for at, trial in trials)
+                session.add_all(self._trial_row(when, trial) for when, trial in trials)
                 try:
-                    transitions.report(session, self._job_id, self._attempt, now(), news, **values)
+                    transitions.report(session, self._job_id, self._attempt, at, news, **values)
                 except FenceLostError as error:
                     lost = error
-            with self._lock:
-                del self._trials[: len(trials)]
-                del self._energy[: len(energy)]
-                del self._news[: len(news)]
-                self._values = {k: v for k, v in self._values.items() if values.get(k) != v}
+            self._forget(self._unsure[1])
         if lost is not None:
             raise lost
+
+    def _make_sure(self) -> None:
+        """Whether a flush that raised was committed all the same, as when the connection broke
+        over the answer. Its heartbeat says so; then its rows must not be written again."""
+        if self._unsure is None:
+            return
+        at, sent = self._unsure
+        with self._database.read() as session:
+            attempt = repository.attempt(session, self._job_id, self._attempt)
+        if attempt is not None and attempt.heartbeat_at == at:
+            self._forget(sent)
+        self._unsure = None
+
+    def _forget(self, sent: "_Sent") -> None:
+        with self._lock:
+            del self._trials[: sent.trials]
+            del self._energy[: sent.energy]
+            del self._news[: sent.news]
+            self._values = {k: v for k, v in self._values.items() if sent.values.get(k) != v}
+        self._unsure = None
 
     def _eta(self, done: float) -> float | None:
         """Seconds to the end, if the rest goes as fast as what is done."""

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy import BigInteger, ColumnElement, delete, func, literal, select
 
-from app.core.database import ReadSession, WriteSession
+from app.core.database import HOLD, ReadSession, WriteSession
 from app.core.errors import NotFoundError
 from app.jobs.states import TERMINAL, JobState
 from app.jobs.tables import AttemptRow, JobEventRow, JobRow, LeaderboardEntryRow, TrialRow
@@ -18,7 +18,15 @@ def add(session: WriteSession, row: JobRow) -> None:
 
 def get(session: ReadSession, job_id: str) -> JobRow:
     """Raises NotFoundError."""
-    row = session.get(JobRow, job_id)
+    return _there(session.get(JobRow, job_id), job_id)
+
+
+def hold(session: WriteSession, job_id: str) -> JobRow:
+    """The same, as it is until the transaction's end: nobody else changes it."""
+    return _there(session.get(JobRow, job_id, with_for_update=HOLD), job_id)
+
+
+def _there(row: JobRow | None, job_id: str) -> JobRow:
     if row is None or row.deleted_at is not None:
         raise NotFoundError(f"There is no job '{job_id}'.")
     return row
@@ -107,7 +115,7 @@ def events(session: ReadSession, job_id: str, *, after: int, limit: int) -> Sequ
     """Events with a greater id than `after`, in order."""
     query = (
         select(JobEventRow)
-        .where(JobEventRow.job_id == job_id, JobEventRow.id > after)
+        .where(JobEventRow.job_id == job_id, JobEventRow.id > literal(after, BigInteger))
         .order_by(JobEventRow.id)
         .limit(limit)
     )
@@ -119,7 +127,7 @@ def trials(
 ) -> Sequence[TrialRow]:
     query = select(TrialRow).where(TrialRow.job_id == job_id).order_by(TrialRow.id).limit(limit)
     if after is not None:
-        query = query.where(TrialRow.id > after)
+        query = query.where(TrialRow.id > literal(after, BigInteger))
     return session.scalars(query).all()
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import structlog
 
+from app.accounts import repository as accounts
 from app.checks.sources import TableSource
 from app.core import ids
 from app.core.clock import now
@@ -146,6 +147,7 @@ class Worker:
             )
             job = repository.get(session, self._job_id)
             name = job.model_name or job.dataset_id
+            accounts.hold_tenant(session, job.tenant_id)
             model = ModelRow(
                 id=ids.new("model"),
                 tenant_id=job.tenant_id,

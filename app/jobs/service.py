@@ -72,9 +72,10 @@ def create(
     )
     url = None if request.webhook is None else str(request.webhook.url)
     with context.write() as session:
+        quotas.one_at_a_time(context, session)
         quotas.check_queued_jobs(context, session)
         quotas.check_energy(context, session)
-        versions.get(session, request.dataset_id)  # may have been deleted meanwhile
+        versions.hold(session, request.dataset_id)  # may have been deleted meanwhile
         transitions.submit(session, row)
         if request.webhook is not None:
             webhooks.keep(session, row.id, request.webhook)
@@ -141,15 +142,16 @@ def cancel(context: RequestContext, job_id: str) -> Job:
 def delete(context: RequestContext, job_id: str) -> None:
     """Remove an ended job, its model and their files. Raises NotFoundError, ConflictError."""
     with context.write() as session:
-        job = repository.get(session, job_id)
+        job = repository.hold(session, job_id)
         if job.state not in TERMINAL:
             raise ConflictError(f"The job is {job.state}; cancel it first.")
         model_id = models.ids_of_jobs(session, [job_id]).get(job_id)
         if model_id is not None:
+            model = models.hold(session, model_id)
             user = forecasts.unfinished_of(session, model_id)
             if user is not None:
                 raise ConflictError(f"'{user}' still uses the job's model; wait for its end.")
-            models.remove(session, models.get(session, model_id), now())
+            models.remove(session, model, now())
         webhook_rows.remove(session, job_id)
         repository.remove(session, job, now())
     # What a crash leaves here, the supervisor's sweep removes.

@@ -101,7 +101,7 @@ def request_cancel(session: WriteSession, job_id: str, at: datetime) -> None:
 
     Raises NotFoundError, and ConflictError when the job already succeeded or failed.
     """
-    job = repository.get(session, job_id)
+    job = repository.hold(session, job_id)
     if job.state == "queued":
         _finish(session, job, "cancelled", "cancelled before it started", at)
     elif job.state == "running":
@@ -113,7 +113,8 @@ def request_cancel(session: WriteSession, job_id: str, at: datetime) -> None:
 
 def expire_queued(session: WriteSession, at: datetime) -> None:
     """Fail the jobs whose deadline passed before they had a worker."""
-    for job in repository.overdue(session, at):
+    for job_id in [job.id for job in repository.overdue(session, at)]:
+        job = repository.hold(session, job_id)
         if job.state == "queued":
             job.error = _overdue_problem(job).model_dump()
             _finish(session, job, "failed", _OVERDUE, at)
@@ -128,7 +129,7 @@ def end_attempt(
     interrupted costs nothing; one that its deadline ended is not repeated. Does nothing when the
     attempt already brought the job to an end.
     """
-    job = repository.get(session, job_id)
+    job = repository.hold(session, job_id)
     attempt = repository.attempt(session, job_id, number)
     if attempt is None or job.attempt != number or job.state not in ("running", "cancelling"):
         return cast(JobState, job.state)

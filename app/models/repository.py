@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Select, delete, func, select
 
-from app.core.database import ReadSession, WriteSession
+from app.core.database import HOLD, ReadSession, WriteSession
 from app.core.errors import NotFoundError
 from app.jobs.tables import JobRow
 from app.models.tables import ModelAliasRow, ModelRow
@@ -24,6 +24,15 @@ def get(session: ReadSession, reference: str) -> ModelRow:
     name, at, tag = reference.rpartition("@")
     row = _tagged(session, name, tag) if at else session.get(ModelRow, reference)
     if row is None or row.deleted_at is not None:
+        raise NotFoundError(f"There is no model '{reference}'.")
+    return row
+
+
+def hold(session: WriteSession, reference: str) -> ModelRow:
+    """The same, as it is until the transaction's end: nobody else changes it."""
+    row = get(session, reference)
+    session.refresh(row, with_for_update=HOLD)
+    if row.deleted_at is not None:
         raise NotFoundError(f"There is no model '{reference}'.")
     return row
 
@@ -79,7 +88,8 @@ def newest(
 
 
 def next_version(session: WriteSession, tenant_id: str, name: str) -> int:
-    """Deleted models keep their numbers: a version never means another model later."""
+    """Deleted models keep their numbers: a version never means another model later. To be asked
+    while the tenant is held, or two models would get the same."""
     query = select(func.max(ModelRow.version)).where(
         ModelRow.tenant_id == tenant_id, ModelRow.name == name
     )

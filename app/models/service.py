@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from app.accounts import repository as accounts
 from app.core.clock import now
 from app.core.context import RequestContext
 from app.core.database import ReadSession
@@ -54,7 +55,8 @@ def promote(context: RequestContext, reference: str, alias: str) -> Model:
     if alias == repository.LATEST:
         raise invalid("alias", "'latest' is the newest version of itself.", "Choose another.")
     with context.write() as session:
-        row = repository.get(session, reference)
+        accounts.hold_tenant(session, context.principal.tenant_id)
+        row = repository.hold(session, reference)
         repository.promote(session, row, alias, now())
         session.flush()
         return views(session, [row])[0]
@@ -63,7 +65,7 @@ def promote(context: RequestContext, reference: str, alias: str) -> Model:
 def delete(context: RequestContext, reference: str) -> None:
     """Forget a model and remove its files. Raises NotFoundError, ConflictError."""
     with context.write() as session:
-        row = repository.get(session, reference)
+        row = repository.hold(session, reference)
         user = forecasts.unfinished_of(session, row.id)
         if user is not None:
             raise ConflictError(f"'{user}' still uses the model; wait for its end.")

@@ -2,6 +2,7 @@
 
 from ipaddress import ip_address
 
+from app.accounts import repository as accounts
 from app.core import ids
 from app.core.clock import now
 from app.core.context import RequestContext
@@ -48,6 +49,7 @@ def renew_secret(context: RequestContext) -> WebhookSecret:
     """Make the tenant's secret; messages from now on are signed with it."""
     secret = signing.new_secret()
     with context.write() as session:
+        accounts.hold_tenant(session, context.principal.tenant_id)
         row = repository.secret_of_tenant(session, context.principal.tenant_id)
         if row is None:
             row = WebhookSecretRow(id=ids.new("whs"))

@@ -1,5 +1,6 @@
 """What holds after any fault, once everything has come to its end."""
 
+import json
 from typing import Any
 
 TERMINAL = ("succeeded", "failed", "cancelled")
@@ -12,12 +13,8 @@ def check_aftermath(service: Any) -> None:
     for job_id, state, error in jobs:
         assert state in TERMINAL, (job_id, state)
         assert (state == "failed") == (error is not None), (job_id, state, error)
-        told = service.rows(
-            "SELECT json_extract(data, '$.state') FROM job_event"
-            " WHERE job_id = ? AND kind = 'state' ORDER BY id",
-            job_id,
-        )
-        assert [row[0] for row in told if row[0] in TERMINAL] == [state], told
+        told = _told(service, job_id, "state")
+        assert [what for what in told if what in TERMINAL] == [state], told
         models = service.rows("SELECT attempt FROM model WHERE job_id = ?", job_id)
         attempt = service.rows("SELECT attempt FROM job WHERE id = ?", job_id)
         assert models == (attempt if state == "succeeded" else [])
@@ -38,10 +35,14 @@ def pid_of_attempt(service: Any, job_id: str, attempt: int) -> int:
 
 
 def phases_of_attempt(service: Any, job_id: str, attempt: int) -> list[str]:
-    rows = service.rows(
-        "SELECT json_extract(data, '$.phase') FROM job_event"
-        " WHERE job_id = ? AND attempt = ? AND kind = 'phase' ORDER BY id",
-        job_id,
-        attempt,
-    )
-    return [row[0] for row in rows]
+    return _told(service, job_id, "phase", attempt)
+
+
+def _told(service: Any, job_id: str, kind: str, attempt: int | None = None) -> list[str]:
+    """What the events of a kind said, in their order."""
+    query = "SELECT attempt, data FROM job_event WHERE job_id = ? AND kind = ? ORDER BY id"
+    return [
+        (json.loads(data) if isinstance(data, str) else data)[kind]
+        for number, data in service.rows(query, job_id, kind)
+        if attempt in (None, number)
+    ]

@@ -1,4 +1,5 @@
-"""A really started service: its own process, its own workers, its own SQLite file."""
+"""A really started service: its own process, its own workers, its own SQLite file, unless the
+setting `database_url` names another database."""
 
 import logging
 import os
@@ -16,6 +17,7 @@ import httpx
 import numpy as np
 import pandas as pd
 import psutil
+import psycopg
 import pytest
 import structlog
 
@@ -94,6 +96,11 @@ class Service:
         return int(self.rows("SELECT crashes FROM job WHERE id = ?", job_id)[0][0])
 
     def rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        url = self._settings.get("database_url")
+        if url is not None:
+            with psycopg.connect(str(url)) as elsewhere:
+                answer = elsewhere.execute(query.replace("?", "%s").encode(), values)
+                return answer.fetchall()
         with closing(sqlite3.connect(self.data_dir / "autopq.sqlite3")) as connection:
             return connection.execute(query, values).fetchall()
 

@@ -26,8 +26,8 @@ def postgres_url(postgres: PostgresServer) -> str:
     return postgres.create_database()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_postgres() -> Iterator[PostgresServer]:
-    """A server of this test alone, which may stop and start it."""
+    """A server of this module alone, whose tests may stop it and start it again."""
     with running() as server:
         yield server
