@@ -1,9 +1,9 @@
-"""Boosted trees for one quantile level after the other on one binned table."""
+"""Boosted trees for several objectives on one binned table, grown side by side."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import lightgbm as lgb
 import numpy as np
@@ -17,13 +17,26 @@ from autopq.forecasters.sampling import within_budget
 
 Params = dict[str, Any]
 
+# LightGBM's own parameters that a component passes on as they are.
+SETTINGS = (
+    "learning_rate",
+    "num_leaves",
+    "min_data_in_leaf",
+    "feature_fraction",
+    "bagging_fraction",
+    "lambda_l2",
+    "max_bin",
+)
+# More rows carry more trees: a refit sees the validation rows as well.
+_REFIT_ROUNDS = 1.15
+
 # A leaf may not need more than this share of the rows, or short series could not be split at all.
 _LARGEST_LEAF_SHARE = 0.05
 
 
 @dataclass(frozen=True)
 class BinnedRows:
-    """Rows of training and validation windows, binned once for all levels."""
+    """Rows of training and validation windows, binned once for all objectives."""
 
     train: lgb.Dataset
     validation: lgb.Dataset | None
@@ -40,7 +53,7 @@ class BinnedRows:
         max_bin: int,
     ) -> Self:
         """At most `max_rows` training rows, and a quarter as many of validation."""
-        # Binning must not look at the labels or leaf sizes: levels share the bins.
+        # Binning must not look at the labels or leaf sizes: objectives share the bins.
         params = {"max_bin": max_bin, "feature_pre_filter": False, "verbosity": -1}
         x, y = labelled_rows(builder, train, max_rows)
         binned = lgb.Dataset(x, y, params=params)
@@ -57,40 +70,87 @@ class BinnedRows:
 
 
 @dataclass(frozen=True)
-class BoostedLevel:
-    """The trees of one level; `loss` is the mean validation pinball loss in spreads of the
-    series, whatever the unit of the rows; NaN without validation."""
+class Objective:
+    """What trees are grown for: the quantile of a `level`, the median (l1) or the mean (l2).
+    Medians and means are compared by their absolute errors."""
+
+    kind: Literal["quantile", "l1", "l2"]
+    level: float | None = None
+
+    @property
+    def metric(self) -> str:
+        return "quantile" if self.kind == "quantile" else "l1"
+
+    @property
+    def label(self) -> str:
+        return self.kind if self.level is None else f"{self.level}"
+
+    def params(self) -> Params:
+        params: Params = {"objective": self.kind, "metric": self.metric}
+        return params if self.level is None else {**params, "alpha": self.level}
+
+
+@dataclass(frozen=True)
+class Boosted:
+    """The trees of one objective; `loss` is the mean validation loss in spreads of the series,
+    whatever the unit of the rows; NaN without validation."""
 
     text: str
     rounds: int
     loss: float
 
 
-def boost_level(
+def boost(
     data: BinnedRows,
-    level: float,
-    settings: Params,
+    objectives: Sequence[Objective],
+    params: Params,
     *,
-    max_rounds: int,
+    rounds: Sequence[int],
     patience: int,
     context: FitContext,
-) -> BoostedLevel:
-    """Trees for one quantile level; `settings` are LightGBM's own parameters.
+) -> list[Boosted]:
+    """Trees for every objective; of `params` those in `SETTINGS` are used.
 
-    With validation rows the rounds are those with the lowest validation loss; without, exactly
-    `max_rounds`. Raises Stopped when the observer asks to stop.
+    With validation rows the rounds are those with the lowest validation loss, at most `rounds`;
+    without, exactly `rounds`. Objectives are grown side by side: trees of this size are grown
+    faster by one thread each than by all threads together. Raises Stopped when the observer asks
+    to stop.
     """
+    settings = {name: params[name] for name in SETTINGS if name in params}
+    # Bins are made at first use, which must not happen twice at once.
+    data.train.construct()
+    if data.validation is not None:
+        data.validation.construct()
+
+    def one(objective: Objective, limit: int) -> Boosted:
+        return _boost_one(data, objective, settings, limit, patience, context)
+
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        fits = [pool.submit(one, a, int(n)) for a, n in zip(objectives, rounds, strict=True)]
+        try:
+            return [fit.result() for fit in fits]
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _boost_one(
+    data: BinnedRows,
+    objective: Objective,
+    settings: Params,
+    limit: int,
+    patience: int,
+    context: FitContext,
+) -> Boosted:
     params: Params = {
         **settings,
+        **objective.params(),
         "min_data_in_leaf": min(
             settings["min_data_in_leaf"], max(1, int(data.rows * _LARGEST_LEAF_SHARE))
         ),
-        "objective": "quantile",
-        "alpha": level,
-        "metric": "quantile",
         "bagging_freq": 1,
         "feature_pre_filter": False,
-        "seed": int(context.generator(f"boosting/{level}").integers(2**31)),
+        "seed": int(context.generator(f"boosting/{objective.label}").integers(2**31)),
         "deterministic": True,
         "force_row_wise": True,
         "num_threads": 1,
@@ -105,45 +165,21 @@ def boost_level(
     if data.validation is not None:
         valid_sets = [data.validation]
         callbacks.append(lgb.early_stopping(patience, verbose=False))
-    booster = lgb.train(params, data.train, max_rounds, valid_sets=valid_sets, callbacks=callbacks)
+    booster = lgb.train(params, data.train, limit, valid_sets=valid_sets, callbacks=callbacks)
     rounds = booster.best_iteration or booster.num_trees()
-    loss = booster.best_score.get("valid_0", {}).get("quantile", float("nan"))
+    loss = booster.best_score.get("valid_0", {}).get(objective.metric, float("nan"))
     text = booster.model_to_string(num_iteration=rounds)
-    return BoostedLevel(text, max(1, rounds), float(loss) * data.validation_unit)
+    return Boosted(text, max(1, rounds), float(loss) * data.validation_unit)
 
 
-def boost_levels(
-    data: BinnedRows,
-    levels: Sequence[float],
-    settings: Params,
-    *,
-    rounds: Sequence[int],
-    patience: int,
-    context: FitContext,
-) -> list[BoostedLevel]:
-    """`boost_level` for several levels, with at most `rounds` of trees each, side by side: trees
-    of this size are grown faster by one thread each than by all threads together."""
-
-    def boost(level: float, limit: int) -> BoostedLevel:
-        return boost_level(
-            data, level, settings, max_rounds=limit, patience=patience, context=context
-        )
-
-    # Bins are made at first use, which must not happen twice at once.
-    data.train.construct()
-    if data.validation is not None:
-        data.validation.construct()
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        fits = [pool.submit(boost, float(a), n) for a, n in zip(levels, rounds, strict=True)]
-        try:
-            return [fit.result() for fit in fits]
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+def refit_rounds(rounds: int) -> int:
+    """How many trees a refit on training and validation rows grows where the first fit found
+    `rounds` best."""
+    return max(1, round(rounds * _REFIT_ROUNDS))
 
 
-class BoostedLevels:
-    """The trees of all levels, ready to predict, from their texts: forecasts before and after
+class BoostedTrees:
+    """The trees of all objectives, ready to predict, from their texts: forecasts before and after
     saving come from the same numbers."""
 
     def __init__(self, texts: Sequence[str]) -> None:
@@ -151,7 +187,7 @@ class BoostedLevels:
         self._boosters = [lgb.Booster(model_str=text) for text in self.texts]
 
     def predict(self, x: npt.NDArray[np.float32]) -> Floats:
-        """[rows, L] quantiles of feature rows."""
+        """[rows, L] what each objective's trees say of feature rows."""
         found = np.empty((len(x), len(self._boosters)))
         with ThreadPoolExecutor(torch.get_num_threads()) as pool:
             parts = pool.map(lambda booster: booster.predict(x, num_threads=1), self._boosters)

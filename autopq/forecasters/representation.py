@@ -8,12 +8,12 @@ import numpy as np
 
 from autopq.context import FitContext
 from autopq.data.panel import Windows
-from autopq.forecasters.boosting import BinnedRows, boost_levels
+from autopq.forecasters.boosting import BinnedRows, Objective, boost
 from autopq.forecasters.features import LEVEL_OFFSETS, UNITS, FeatureBuilder, LevelOffset, Unit
 from autopq.forecasters.sampling import AUTO
 
-# Quick fits rank the options as full ones do. The levels stand for middle and both tails.
-_LEVELS = (0.1, 0.5, 0.9)
+# Quick fits rank the options as full ones do. Their levels stand for middle and both tails.
+_OBJECTIVES = tuple(Objective("quantile", level) for level in (0.1, 0.5, 0.9))
 _MAX_BIN = 63
 _SETTINGS = {
     "learning_rate": 0.15,
@@ -148,11 +148,11 @@ class _Search:
         if option not in self._losses:
             builder = option.builder(self._train)
             data = BinnedRows.of(builder, self._train, self._validation, _ROWS, _MAX_BIN)
-            fits = boost_levels(
+            fits = boost(
                 data,
-                _LEVELS,
+                _OBJECTIVES,
                 _SETTINGS,
-                rounds=[_ROUNDS] * len(_LEVELS),
+                rounds=[_ROUNDS] * len(_OBJECTIVES),
                 patience=_PATIENCE,
                 context=self._context,
             )

@@ -8,16 +8,20 @@ from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.evaluation.grid import monotone
 from autopq.forecasters.base import State, Trial
-from autopq.forecasters.boosting import BinnedRows, BoostedLevel, BoostedLevels, boost_levels
+from autopq.forecasters.boosting import (
+    BinnedRows,
+    Boosted,
+    BoostedTrees,
+    Objective,
+    boost,
+    refit_rounds,
+)
 from autopq.forecasters.features import FeatureBuilder
 from autopq.forecasters.representation import Representation
 from autopq.forecasters.sampling import AUTO, within_budget
 from autopq.quantiles.direct.base import DirectQuantiles, levels_of
 from autopq.quantiles.direct.standstill import Standstill
 from autopq.quantiles.states import nested, unnested
-
-# More rows carry more trees: the refit sees the validation rows as well.
-_REFIT_ROUNDS = 1.15
 
 
 class LightGBMQuantiles(DirectQuantiles):
@@ -77,8 +81,7 @@ class LightGBMQuantiles(DirectQuantiles):
             raise RuntimeError("fit with validation windows first")
         builder = self._representation.builder(train)
         data = self._data(builder, train, None)
-        longer = [max(1, round(rounds * _REFIT_ROUNDS)) for rounds in self._rounds]
-        fits = self._boost(data, longer, context)
+        fits = self._boost(data, [refit_rounds(rounds) for rounds in self._rounds], context)
         self._keep(builder, data, fits, train)
 
     def predict_grid(self, windows: Windows) -> Floats:
@@ -107,7 +110,7 @@ class LightGBMQuantiles(DirectQuantiles):
         parts = unnested(state)
         self._builder = FeatureBuilder.from_state(parts["features"])
         texts = parts["trees"].arrays
-        self._trees = BoostedLevels(
+        self._trees = BoostedTrees(
             [texts[f"level{i}"].tobytes().decode() for i in range(len(texts))]
         )
         self._standstill = Standstill.from_state(parts["standstill"])
@@ -131,34 +134,20 @@ class LightGBMQuantiles(DirectQuantiles):
         rows, bins = int(self.params["max_rows"]), int(self.params["max_bin"])
         return BinnedRows.of(builder, train, validation, rows, bins)
 
-    def _boost(
-        self, data: BinnedRows, rounds: list[int], context: FitContext
-    ) -> list[BoostedLevel]:
-        names = (
-            "learning_rate",
-            "num_leaves",
-            "min_data_in_leaf",
-            "feature_fraction",
-            "bagging_fraction",
-            "lambda_l2",
-            "max_bin",
-        )
-        return boost_levels(
-            data,
-            self.levels.tolist(),
-            {name: self.params[name] for name in names},
-            rounds=rounds,
-            patience=int(self.params["patience"]),
-            context=context,
+    def _boost(self, data: BinnedRows, rounds: list[int], context: FitContext) -> list[Boosted]:
+        objectives = [Objective("quantile", float(level)) for level in self.levels]
+        patience = int(self.params["patience"])
+        return boost(
+            data, objectives, self.params, rounds=rounds, patience=patience, context=context
         )
 
     def _keep(
         self,
         builder: FeatureBuilder,
         data: BinnedRows,
-        fits: list[BoostedLevel],
+        fits: list[Boosted],
         train: Windows,
     ) -> None:
         self._standstill = Standstill.fit(within_budget(train, int(self.params["max_rows"])))
         self._builder, self._rows = builder, data.rows
-        self._trees = BoostedLevels([fit.text for fit in fits])
+        self._trees = BoostedTrees([fit.text for fit in fits])
