@@ -74,7 +74,7 @@ EFFORTS: dict[Preset, Effort] = {
             "mlp": {"members": 1},
             "cinn_residual": {"seeds": 2},
             "lightgbm_quantile": {"max_rows": 48_000},
-            "mlp_quantile": {"max_rows": 80_000},
+            "mlp_quantile": {"max_rows": 80_000, "seeds": 4},
         },
     ),
     "advanced": Effort(

@@ -2,7 +2,8 @@
 
 Columns, in groups that a permutation importance can shuffle together:
 
-- `history`: recent values, values of the same season step, rolling means and spreads,
+- `history`: recent values, the same step of the last two seasons, mean and spread of up to one,
+- `long_history`: what lies further back,
 - `calendar` and `step`: the target step's place in the day, week and year, and in the horizon,
 - `static`: what the series is,
 - one group per known covariate: the value at the step, its neighbours, the season block's mean
@@ -37,10 +38,12 @@ LevelOffset = Literal["none", "recent_mean", "same_type_mean"]
 LEVEL_OFFSETS: tuple[LevelOffset, ...] = get_args(LevelOffset)
 Unit = Literal["series", "recent"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
+LONG_HISTORY = "long_history"
 
 _CHUNK_ROWS = 32_768
 _NEIGHBOURS = (-3, -2, -1, 1, 2, 3)
 _MIN_KNOWN_SHARE = 0.5
+_SHORT_SEASONS = 2
 # Of the series' own spread: less than this is a standstill, not a unit.
 _SMALLEST_UNIT = 0.05
 
@@ -137,27 +140,29 @@ class FeatureBuilder:
         offset = self._offset(windows, lookback, means, alike, center)
         columns = _Columns([], [], [])
 
-        def level(name: str, values: Floats) -> None:
-            columns.add(name, "history", (values - offset) / unit)
+        def level(name: str, values: Floats, group: str = "history") -> None:
+            columns.add(name, group, (values - offset) / unit)
 
         recent = known_values(windows, windows.origin[:, None] - np.array(lookback.recent))
         for i, lag in enumerate(lookback.recent):
             level(f"value_{lag}_before", recent[:, i : i + 1])
         days = season_values(windows, lookback.season, lookback.season_lags)
         for i, count in enumerate(lookback.season_lags):
-            level(f"season_{count}_before", days[..., i])
+            level(f"season_{count}_before", days[..., i], _group(count <= _SHORT_SEASONS))
         if lookback.long_lags:
             long = season_values(windows, lookback.long_season, lookback.long_lags)
             for i, count in enumerate(lookback.long_lags):
-                level(f"long_season_{count}_before", long[..., i])
+                level(f"long_season_{count}_before", long[..., i], LONG_HISTORY)
         for span, (mean, spread) in means.items():
-            level(f"mean_{span}", mean[:, None])
-            columns.add(f"spread_{span}", "history", spread[:, None] / unit)
-        level("same_type_mean", alike)
-        columns.add("season_spread", "history", np.std(days, axis=-1) / unit)
+            group = _group(span <= lookback.season)
+            level(f"mean_{span}", mean[:, None], group)
+            columns.add(f"spread_{span}", group, spread[:, None] / unit)
+        level("same_type_mean", alike, LONG_HISTORY)
+        columns.add("season_spread", LONG_HISTORY, np.std(days, axis=-1) / unit)
         for name, period in (("season", lookback.season), ("long_season", lookback.long_season)):
             before = known_values(windows, windows.origin[:, None] - 1 - period)
-            columns.add(f"change_over_{name}", "history", (recent[:, :1] - before) / unit)
+            group = _group(period <= lookback.season)
+            columns.add(f"change_over_{name}", group, (recent[:, :1] - before) / unit)
         if (statics := windows.panel.statics) is not None:
             for k, name in enumerate(statics.names):
                 columns.add(name, "static", statics.values[windows.series, k : k + 1])
@@ -261,6 +266,10 @@ def _years_covered(windows: Windows) -> float:
     time = windows.panel.local_time
     spans = [time[r.stop - 1] - time[r.start] for r in known_rows(windows) if r.stop > r.start]
     return float(max(spans) / np.timedelta64(365, "D"))
+
+
+def _group(short: bool) -> str:
+    return "history" if short else LONG_HISTORY
 
 
 def _is_yearly(name: str) -> bool:

@@ -1,16 +1,27 @@
-"""How row-wise models see a series: relative to which level, in which unit, with which features."""
+"""How row-wise models see a series: relative to which level, in which unit, how far back, with
+which features."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 
 from autopq.context import FitContext
 from autopq.data.panel import Windows
 from autopq.forecasters.boosting import BinnedRows, Objective, boost
-from autopq.forecasters.features import LEVEL_OFFSETS, UNITS, FeatureBuilder, LevelOffset, Unit
+from autopq.forecasters.features import (
+    LEVEL_OFFSETS,
+    LONG_HISTORY,
+    UNITS,
+    FeatureBuilder,
+    LevelOffset,
+    Unit,
+)
 from autopq.forecasters.sampling import AUTO
+
+Reach = Literal["long", "short"]
+REACHES: tuple[Reach, ...] = get_args(Reach)
 
 # Quick fits rank the options as full ones do. Their levels stand for middle and both tails.
 _OBJECTIVES = tuple(Objective("quantile", level) for level in (0.1, 0.5, 0.9))
@@ -28,19 +39,29 @@ _ROUNDS = 60
 _PATIENCE = 10
 _ROWS = 12_000
 _DAY_OF_YEAR = "day_of_year"
+_PARAMETERS = ("level_offset", "unit", _DAY_OF_YEAR, "reach")
 # A fixed unit that is better by less than this share of the loss is not trusted alone.
 _FIXED_UNIT_GAIN = 0.05
+# What the day of the year has to bring: a year or two of training rows hold each day but once or
+# twice, and a gain in the noise is more likely one season's weather than the year's course.
+_YEAR_GAIN = 0.005
+# Weeks of history are given up by trees, which pick their columns, for this share of the loss; by
+# networks, which use all of them, as soon as it costs less than this share.
+_SHORT_REACH_GAIN = 0.01
+_SHORT_REACH_COST = 0.005
 
 
 @dataclass(frozen=True)
 class Representation:
     """`level_offset` and `unit` are what features and target are relative to and divided by (see
     `FeatureBuilder`). Without `day_of_year` a model cannot take the one summer it was trained on
-    for all summers."""
+    for all summers. With a short `reach` it sees little more than the last two seasons: where the
+    covariates say most, older values are noise."""
 
     level_offset: LevelOffset = "recent_mean"
     unit: Unit = "recent"
     day_of_year: bool = False
+    reach: Reach = "long"
 
     @classmethod
     def settle(
@@ -54,30 +75,38 @@ class Representation:
     ) -> Self:
         """What a component's parameters ask for; where they leave all open ("auto"), what was
         chosen for the whole fit, if it was. The rest is chosen here."""
-        wanted = {name: params.get(name, AUTO) for name in ("level_offset", "unit", _DAY_OF_YEAR)}
+        wanted = {name: params.get(name, AUTO) for name in _PARAMETERS}
         if context.views is not None and all(value == AUTO for value in wanted.values()):
             return cls(**vars(context.views.networks if network else context.views.trees))
         search = _Search(train, validation, context)
-        return cls(**vars(search.best(*search.options(**wanted))))
+        reach = wanted.pop("reach")
+        found = search.best(*search.options(**wanted))
+        if reach == AUTO:
+            return cls(**vars(search.with_reach(found, network=network)))
+        return cls(**vars(replace(found, reach=_among(REACHES, reach)[0])))
 
     @classmethod
     def untuned(cls, params: Mapping[str, Any]) -> Self:
         """What the parameters give, and the defaults where nothing was validated."""
-        names = ("level_offset", "unit", _DAY_OF_YEAR)
-        return cls(**{name: params[name] for name in names if params.get(name, AUTO) != AUTO})
+        given = {name: params[name] for name in _PARAMETERS if params.get(name, AUTO) != AUTO}
+        return cls(**given)
 
     @classmethod
     def of(cls, builder: FeatureBuilder) -> Self:
         """What a builder was made from."""
         told = any(name.startswith(_DAY_OF_YEAR) for name in builder.names)
-        return cls(builder.level_offset, builder.unit, told)
+        reach: Reach = "long" if LONG_HISTORY in builder.groups else "short"
+        return cls(builder.level_offset, builder.unit, told, reach)
 
     def builder(self, train: Windows) -> FeatureBuilder:
         """Features fitted on training windows."""
         builder = FeatureBuilder.fit(train, self.level_offset, self.unit)
-        if self.day_of_year:
-            return builder
-        kept = [i for i, name in enumerate(builder.names) if not name.startswith(_DAY_OF_YEAR)]
+        kept = [
+            i
+            for i, (name, group) in enumerate(zip(builder.names, builder.groups, strict=True))
+            if (self.day_of_year or not name.startswith(_DAY_OF_YEAR))
+            and (self.reach == "long" or group != LONG_HISTORY)
+        ]
         return replace(
             builder,
             keep=builder.keep[kept],
@@ -107,12 +136,12 @@ class Views:
         search = _Search(train, validation, context)
         fixed = search.best(*search.options(unit="series"))
         if fixed_scale:
-            return cls(fixed, fixed)
+            return cls(search.with_reach(fixed), search.with_reach(fixed, network=True))
         recent = search.best(*search.options(unit="recent"))
         loss, recent_loss = search.loss(fixed), search.loss(recent)
-        if recent_loss <= loss:
-            return cls(recent, recent)
-        return cls(fixed, fixed if loss < recent_loss * (1 - _FIXED_UNIT_GAIN) else recent)
+        trees = recent if recent_loss <= loss else fixed
+        networks = fixed if loss < recent_loss * (1 - _FIXED_UNIT_GAIN) else recent
+        return cls(search.with_reach(trees), search.with_reach(networks, network=True))
 
 
 class _Search:
@@ -140,7 +169,14 @@ class _Search:
         chosen = self._least(options)
         if not calendar_open:
             return chosen
-        return self._least([chosen, replace(chosen, day_of_year=False)])
+        plain = replace(chosen, day_of_year=False)
+        return chosen if self.loss(chosen) < self.loss(plain) * (1 - _YEAR_GAIN) else plain
+
+    def with_reach(self, option: Representation, *, network: bool = False) -> Representation:
+        """The option as it is, or with the short reach where that pays."""
+        short = replace(option, reach="short")
+        limit = 1 + _SHORT_REACH_COST if network else 1 - _SHORT_REACH_GAIN
+        return short if self.loss(short) < self.loss(option) * limit else option
 
     def loss(self, option: Representation) -> float:
         """Mean validation pinball loss of quick fits, in spreads of the series: comparable

@@ -48,8 +48,8 @@ class MLPQuantiles(DirectQuantiles):
     """A row-wise multilayer perceptron on the features of the boosted trees, trained by pinball
     loss on all levels at once; the quantiles of `seeds` networks are averaged.
 
-    `level_offset`, `unit` and `day_of_year` are chosen on the validation windows when they are
-    "auto", by quick fits of boosted trees. `max_rows` bounds the training rows
+    `level_offset`, `unit`, `day_of_year` and `reach` are chosen on the validation windows when
+    they are "auto", by quick fits of boosted trees. `max_rows` bounds the training rows
     (windows x horizon): origins are thinned evenly beyond. `training_method` names a method of
     `training_methods`, `training_options` are its options and `training_ranks` the processes it
     trains on.
@@ -68,6 +68,7 @@ class MLPQuantiles(DirectQuantiles):
             "level_offset": AUTO,
             "unit": AUTO,
             "day_of_year": AUTO,
+            "reach": AUTO,
             "seeds": 2,
             "hidden": 128,
             "layers": 2,

@@ -27,8 +27,8 @@ from autopq.quantiles.states import nested, unnested
 class LightGBMQuantiles(DirectQuantiles):
     """LightGBM quantile regression, one row per step.
 
-    `level_offset`, `unit` and `day_of_year` are chosen on the validation windows when they are
-    "auto", by quick fits. `max_rows` bounds the training rows (windows x horizon):
+    `level_offset`, `unit`, `day_of_year` and `reach` are chosen on the validation windows when
+    they are "auto", by quick fits. `max_rows` bounds the training rows (windows x horizon):
     origins are thinned evenly beyond.
     """
 
@@ -41,6 +41,7 @@ class LightGBMQuantiles(DirectQuantiles):
             "level_offset": AUTO,
             "unit": AUTO,
             "day_of_year": AUTO,
+            "reach": AUTO,
             "learning_rate": 0.06,
             "num_leaves": 16,
             "min_data_in_leaf": 40,
