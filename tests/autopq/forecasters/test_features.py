@@ -157,7 +157,13 @@ def test_the_year_counts_once_it_was_seen(
 def test_groups_name_what_to_shuffle_together(hourly: Any) -> None:
     builder = FeatureBuilder.fit(hourly.train, "none")
     assert len(builder.groups) == len(builder.names)
-    assert set(builder.groups) == {"history", "step", "calendar", "covariate:temperature"}
+    assert set(builder.groups) == {
+        "history",
+        "long_history",
+        "step",
+        "calendar",
+        "covariate:temperature",
+    }
 
 
 def test_building_in_chunks_changes_nothing(hourly: Any, monkeypatch: pytest.MonkeyPatch) -> None:

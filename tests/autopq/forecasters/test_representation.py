@@ -99,3 +99,38 @@ def test_a_given_choice_is_kept_by_a_first_fit_without_validation(name, context)
     forecaster.fit(splits(seasonal(40)).train, None, context)
     described = forecaster.describe()
     assert (described["level_offset"], described["unit"]) == ("none", "series")
+
+
+def driven(days):
+    """An hourly target that its covariate explains, and nothing of its own past does."""
+    rng = np.random.default_rng(4)
+    wind = rng.normal(0, 1, 24 * days)
+    time = pd.date_range("2021-01-04", periods=len(wind), freq="h")
+    target = np.tanh(wind) + rng.normal(0, 0.3, len(wind))
+    config = TaskConfig(horizon=24, known_covariates=("wind",))
+    panel, _ = audit(pd.DataFrame({"timestamp": time, "target": target, "wind": wind}), config)
+    return split(panel, config, train_windows=400, validation_windows=80, test_windows=80)
+
+
+def test_weeks_of_history_are_noise_to_a_target_that_its_covariate_explains(context):
+    views = Views.choose(driven(60).train, driven(60).validation, context, fixed_scale=True)
+    assert views.networks.reach == "short"
+    weekly = seasonal(60) + 3 * (np.arange(24 * 60) // 24 % 7 >= 5)
+    needed = splits(weekly)
+    views = Views.choose(needed.train, needed.validation, context, fixed_scale=True)
+    assert views.trees.reach == views.networks.reach == "long"
+
+
+def test_a_short_reach_leaves_out_what_lies_weeks_back():
+    train = splits(seasonal(60)).train
+    full, less = (Representation(reach=reach).builder(train) for reach in ("long", "short"))
+    left_out = set(full.names) - set(less.names)
+    assert {"long_season_2_before", "mean_672", "same_type_mean"} <= left_out
+    assert {"value_1_before", "season_1_before", "mean_24"} <= set(less.names)
+    assert Representation.of(less).reach == "short"
+
+
+def test_a_given_reach_is_kept_while_the_rest_is_chosen(context):
+    short = splits(seasonal(60))
+    given = {"level_offset": "none", "unit": "series", "reach": "short"}
+    assert Representation.settle(given, short.train, short.validation, context).reach == "short"
