@@ -14,6 +14,7 @@ from app.accounts.endpoints import router as keys
 from app.accounts.exposure import check_exposure
 from app.accounts.guard import PUBLIC_PATHS, GuardMiddleware
 from app.accounts.uses import KeyUses
+from app.backtests.endpoints import router as backtests
 from app.checks.pool import CheckPool
 from app.compatibility.endpoints import router as compatibility
 from app.core import handlers, migrations
@@ -98,6 +99,7 @@ def create_app(settings: Settings) -> FastAPI:
     routers = (
         datasets,
         jobs,
+        backtests,
         models,
         forecasts,
         compatibility,

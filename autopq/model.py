@@ -88,10 +88,7 @@ class FittedModel:
         drawn = np.empty((len(windows), paths, windows.horizon), np.float32)
         asked = np.array([reason is None for reason in reasons])
         if asked.any():
-            usable = windows.take(asked)
-            points = self._points(usable)
-            quantiles[asked] = self._corrected(usable, self._quantiles(usable, points))
-            drawn[asked] = self._paths(usable, points, quantiles[asked], paths)
+            quantiles[asked], drawn[asked] = self.draw(windows.take(asked), paths)
         finite = np.isfinite(quantiles).all(axis=(1, 2)) & np.isfinite(drawn).all(axis=(1, 2))
         if finite.all():
             return quantiles, drawn, ()
@@ -131,6 +128,12 @@ class FittedModel:
         """[n, H, Q] quantiles on `evaluation.grid.DENSE_LEVELS` for any windows, as a backtest
         needs them."""
         return self._corrected(windows, self._plain(windows))
+
+    def draw(self, windows: Windows, paths: int) -> tuple[Floats, Singles]:
+        """The same quantiles, and `paths` sample paths [n, S, H] of each window."""
+        points = self._points(windows)
+        quantiles = self._corrected(windows, self._quantiles(windows, points))
+        return quantiles, self._paths(windows, points, quantiles, paths)
 
     def _plain(self, windows: Windows) -> Floats:
         return self._quantiles(windows, self._points(windows))

@@ -17,6 +17,7 @@ Phase = Literal[
     "quantiles",
     "calibrate",
     "evaluate",
+    "backtest",
     "refit",
     "predict",
 ]

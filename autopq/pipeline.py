@@ -1,6 +1,6 @@
 """`AutoPQ.fit`, as the paper's figure shows it: audit, prepare, select, quantiles, search,
-evaluate, calibrate, refit. Every step is somebody else's work; this file only says in which
-order."""
+evaluate, calibrate, refit; a backtest of the winner comes before its refit.
+Every step is somebody else's work; this file only says in which order."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from autopq.backtesting import RollingBacktest, backtest_chosen
 from autopq.context import FitContext
 from autopq.data.audit import audit
 from autopq.data.history import tail
@@ -19,25 +20,27 @@ from autopq.data.splits import Splits, split
 from autopq.data.table import read_table
 from autopq.energy import EnergyMeter, create_meter
 from autopq.fallback import fit_fallback
+from autopq.forecasters import registry as forecasters
 from autopq.forecasters.representation import Views
 from autopq.leaderboard import LeaderboardRow
 from autopq.model import FittedModel
 from autopq.observer import Observer, SilentObserver
-from autopq.presets import Effort, effort
+from autopq.presets import REFERENCE_QUANTILE_MODEL, Effort, effort
 from autopq.quantiles import registry as quantile_models
+from autopq.quantiles.recent_errors import RecentErrorCorrection
 from autopq.search.board import leaderboard, winner
 from autopq.search.budget import Budget, BudgetedObserver
 from autopq.search.calibrate import calibrate
-from autopq.search.candidates import fit_quantile_models, score, search_spreads
+from autopq.search.candidates import Candidate, fit_quantile_models, score, search_spreads
 from autopq.search.cost import Workbench
 from autopq.search.ensemble import select_ensemble
 from autopq.search.points import PointFit, fit_out_of_fold, fit_points, richest
 from autopq.search.refit import members, refit, refit_cost
 from autopq.search.tuning import tune
+from autopq.search.variants import variants
 from autopq.situation import history_rows
 from autopq.task import TaskConfig
 from autopq.training import check_methods
-from autopq.training_plan import STAGES
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class FitResult:
     leaderboard: list[LeaderboardRow]
     audit: AuditReport
     ended_by: str | None = None  # the limit of the task that ended the search, if one did
+    backtest: RollingBacktest | None = None  # where the task asks for one and it could be made
 
 
 class AutoPQ:
@@ -131,6 +135,7 @@ class AutoPQ:
             )
             name = next(row.name for row in rows if row.chosen)
             bench.advance(1, f"{name} is chosen on validation")
+        found = self._backtest(chosen, correction, panel, splits, bench)
         if self.config.refit and bench.allows(refit_cost(chosen)):
             with bench.phase("refit"):
                 refit(chosen, panel, splits, self.config, self._effort, context, bench)
@@ -138,7 +143,27 @@ class AutoPQ:
         fallback = fit_fallback(panel, splits, self.config, self._context)
         kept = tail(panel, history_rows(panel, self.config.horizon, corrected=bool(correction)))
         model = FittedModel(self.config, members(chosen), kept, fallback, correction)
-        return FitResult(model, rows, report, bench.ended_by)
+        return FitResult(model, rows, report, bench.ended_by, found)
+
+    def _backtest(
+        self,
+        chosen: list[tuple[Candidate, float]],
+        correction: RecentErrorCorrection | None,
+        panel: Panel,
+        splits: Splits,
+        bench: Workbench,
+    ) -> RollingBacktest | None:
+        """Of the winner before its refit; None where none is asked for, or where it fails, which
+        costs no model: its trial says why."""
+        plan, found = self.config.backtest, None
+        if plan is None:
+            return None
+        with bench.phase("backtest"):
+            with bench.trial("backtest", plan.model_dump()):
+                model = FittedModel(self.config, members(chosen), panel, correction=correction)
+                found = backtest_chosen(model, panel, splits.i_test, plan)
+            bench.advance(1, "forecast the rows held out")
+        return found
 
     def _choose_views(self, splits: Splits, bench: Workbench) -> Views:
         """How row-wise models see the series, chosen once for all of them."""
@@ -169,11 +194,18 @@ class AutoPQ:
                 fit_out_of_fold(point, splits, self.config, self._effort, context, bench)
 
     def _units(self) -> float:
-        """The work ahead, in fits; a guess that only serves the progress figure."""
-        methods = self.config.training_methods
-        more = {stage: len(methods.of(stage) or ()) for stage in STAGES}
-        forecasters = len(self._effort.forecasters) + more["forecaster"]
-        models = len(self._effort.quantile_models) + more["cinn"] + more["quantile"]
-        per_forecaster = self._effort.folds + 2 * models
-        tuned = self._effort.tuning_trials
-        return 2 * forecasters + per_forecaster * self._effort.rich_forecasters + 2 + tuned
+        """The work ahead, in steps that `Workbench.advance` counts; some may fall away."""
+        effort, methods = self._effort, self.config.training_methods
+        points = variants(map(forecasters.load, effort.forecasters), effort, methods)
+        quantiles = variants(map(quantile_models.load, effort.quantile_models), effort, methods)
+        models = [quantile_models.load(variant.name) for variant in quantiles]
+        rich = min(effort.rich_forecasters, max(1, len(points) - 1))
+        folds = effort.folds * rich * any(m.needs_point == "out_of_fold" for m in models)
+        on_points = [len(points) if m.name == REFERENCE_QUANTILE_MODEL else rich for m in models]
+        fits = [
+            1 if model.needs_point == "none" else count
+            for model, count in zip(models, on_points, strict=True)
+        ]
+        spreads = sum(count for model, count in zip(models, fits, strict=True) if model.has_spread)
+        last = 1 + self.config.refit + (self.config.backtest is not None)
+        return len(points) + folds + sum(fits) + spreads + effort.tuning_trials + last

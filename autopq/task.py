@@ -14,7 +14,28 @@ ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 MAX_HORIZON = 1024
 MAX_LEVELS = 999
+MAX_WINDOWS = 1000
 DEFAULT_LEVELS = (0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99)
+
+
+class BacktestPlan(BaseModel):
+    """Which forecasts of the past a backtest makes, of every series."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    num_windows: int = Field(
+        10,
+        ge=1,
+        le=MAX_WINDOWS,
+        description="Forecasts of each series, the newest ones that lie in the rows held out.",
+    )
+    step: int | None = Field(
+        None,
+        ge=1,
+        le=MAX_HORIZON,
+        description="Steps from one origin to the next; the horizon when not given, so that no "
+        "two windows overlap. Tasks with `issue_times` have their own origins.",
+    )
 
 
 class TaskConfig(BaseModel):
@@ -122,6 +143,11 @@ class TaskConfig(BaseModel):
     validation_fraction: float = Field(
         0.2, gt=0, le=0.5, description="Last part of the rest, used for every choice."
     )
+    backtest: BacktestPlan | None = Field(
+        None,
+        description="Forecast the rows held out from rolling origins with the model that was "
+        "chosen, before it sees them, and keep forecasts and scores of every window.",
+    )
     prefer_cheaper_within: float | None = Field(
         None,
         ge=0,
@@ -168,6 +194,10 @@ class TaskConfig(BaseModel):
             )
         if self.available_at is not None and not self.known_covariates:
             raise ValueError("`available_at` says when known covariates became known: name them")
+        if self.backtest is not None and self.test_fraction == 0:
+            raise ValueError("`backtest` forecasts the rows held out: `test_fraction` is 0")
+        if self.backtest is not None and self.backtest.step is not None and self.issue_times:
+            raise ValueError("`backtest.step` has no meaning beside `issue_times`: leave it out")
         if self.delivery_day is not None and len(self.issue_times or ()) != 1:
             raise ValueError("`delivery_day` needs one time in `issue_times`, such as 11:00")
         return self

@@ -4,7 +4,7 @@
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -17,9 +17,6 @@ from app.client import DEFAULT_URL, Client, NoModelError
 from app.client.progress import progress_of_job
 from app.jobs.schemas import Job
 from autopq.training_plan import STAGES
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 app = typer.Typer(
     help="Probabilistic forecasts, and the electricity they took.",
@@ -40,6 +37,7 @@ JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job.")]
 class Preset(StrEnum):
     fast = "fast"
     default = "default"
+    advanced = "advanced"
 
 
 class Grouping(StrEnum):
@@ -130,6 +128,13 @@ def submit(
     test_fraction: Annotated[
         float | None, typer.Option(help="Last part of each series that scores are reported on.")
     ] = None,
+    backtest_windows: Annotated[
+        int | None,
+        typer.Option(help="Forecast so many windows of the rows held out; see `jobs backtest`."),
+    ] = None,
+    backtest_step: Annotated[
+        int | None, typer.Option(help="Steps between these windows; the horizon by default.")
+    ] = None,
     time_limit: Annotated[
         float | None, typer.Option(help="Seconds the fit should take; the best so far is kept.")
     ] = None,
@@ -178,6 +183,7 @@ def submit(
         quantile_models=_split(quantile_models),
         training_methods=methods_by_stage(training_method),
         test_fraction=test_fraction,
+        backtest=_given(num_windows=backtest_windows, step=backtest_step) or None,
         time_limit=time_limit,
         energy_limit_wh=energy_limit_wh,
         max_trials=max_trials,
@@ -270,18 +276,16 @@ def forecast(
     as_json: AsJson = False,
 ) -> None:
     """Forecast with a fitted model; no training. Prints CSV unless told otherwise."""
-    if output_file is not None and output_file.suffix.lower() not in {".csv", ".parquet"}:
-        raise typer.BadParameter("must end in .csv or .parquet", param_hint="--output")
+    output.check_writable(output_file)
     levels = output.levels(quantile_levels)
     with connected(url) as client:
         table = client.predict(_model_of(client, job_or_model), history, future_covariates, levels)
         if output_file is not None:
-            _write(table, output_file)
-            output.note(f"{len(table)} rows written to {output_file}")
+            output.write_table(table, output_file)
         elif as_json:
             sys.stdout.write(table.to_json(orient="records", date_format="iso", indent=2) + "\n")
         else:
-            sys.stdout.write(table.to_csv(index=False))
+            output.write_csv(table)
 
 
 @app.command()
@@ -342,10 +346,3 @@ def _split(values: list[str] | None) -> list[str] | None:
     """Names given one by one or separated by commas."""
     names = [name.strip() for value in values or [] for name in value.split(",")]
     return [name for name in names if name] or None
-
-
-def _write(table: "pd.DataFrame", path: Path) -> None:
-    if path.suffix.lower() == ".parquet":
-        table.to_parquet(path, index=False)
-    else:
-        table.to_csv(path, index=False)

@@ -1,6 +1,5 @@
 """`autopq forecasts`."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -37,7 +36,7 @@ def show(
     """A forecast's quantiles as CSV."""
     levels = output.levels(quantile_levels)
     with connected(url) as client:
-        sys.stdout.write(client.read_forecast(forecast_id, levels).to_csv(index=False))
+        output.write_csv(client.read_forecast(forecast_id, levels))
 
 
 @app.command()
@@ -51,8 +50,7 @@ def aggregate(
     """Quantiles of day sums, peaks or ramps as CSV."""
     levels = output.levels(quantile_levels)
     with connected(url) as client:
-        found = client.aggregates(forecast_id, measure, window, levels)
-        sys.stdout.write(found.to_csv(index=False))
+        output.write_csv(client.aggregates(forecast_id, measure, window, levels))
 
 
 @app.command()

@@ -1,5 +1,7 @@
 """`autopq jobs`."""
 
+from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +14,12 @@ from app.jobs.states import JOB_STATES, JobState
 app = typer.Typer(help="List, show and cancel jobs.", no_args_is_help=True)
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job.")]
+
+
+class Part(StrEnum):
+    windows = "windows"
+    series = "series"
+    forecasts = "forecasts"
 
 
 @app.command("list")
@@ -40,3 +48,28 @@ def cancel(job_id: JobId, url: Url = DEFAULT_URL, as_json: AsJson = False) -> No
     """End a queued or running job."""
     with connected(url) as client:
         output.show(client.cancel(job_id), output.job_table, as_json)
+
+
+@app.command()
+def backtest(
+    job_id: JobId,
+    table: Annotated[
+        Part | None, typer.Option(help="Print this table as CSV in place of the scores.")
+    ] = None,
+    output_file: Annotated[
+        Path | None, typer.Option("--output", help="File to write the table to: .csv or .parquet.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """How a job's model forecast the rows held out; see `submit --backtest-windows`."""
+    output.check_writable(output_file)
+    with connected(url) as client:
+        if table is None and output_file is None:
+            output.show(client.backtest(job_id), output.backtest_table, as_json)
+            return
+        found = client.backtest_table(job_id, (table or Part.windows).value)
+        if output_file is not None:
+            output.write_table(found, output_file)
+        else:
+            output.write_csv(found)

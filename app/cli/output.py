@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from app.backtests.schemas import BacktestReport
 from app.client import ProblemError
 from app.client.progress import PIPE_WIDTH, standard_error
 from app.datasets.schemas import Dataset, DatasetVersion
@@ -20,7 +22,9 @@ from app.jobs.results import LeaderboardEntry
 from app.jobs.schemas import Job
 from app.models.schemas import Model, Monitoring
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # half of a command's start would go into importing it
+    import pandas as pd
+
     from app.doctor.checks import Diagnosis
 
 # Columns of a leaderboard on which training methods are compared, and what they show.
@@ -44,6 +48,32 @@ def write_json(value: BaseModel | list[Any] | dict[str, Any]) -> None:
         value.model_dump(mode="json", by_alias=True) if isinstance(value, BaseModel) else value
     )
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_csv(table: "pd.DataFrame") -> None:
+    """CSV on stdout, safe to open in a spreadsheet."""
+    sys.stdout.write(_csv(table))
+
+
+def write_table(table: "pd.DataFrame", path: Path) -> None:
+    """A file of the kind its name says; see `check_writable`."""
+    if path.suffix.lower() == ".parquet":
+        table.to_parquet(path, index=False)
+    else:
+        path.write_text(_csv(table), encoding="utf-8", newline="")
+    note(f"{len(table)} rows written to {path}")
+
+
+def check_writable(path: Path | None) -> None:
+    """Raises a usage error for a file name of another kind than CSV and Parquet."""
+    if path is not None and path.suffix.lower() not in {".csv", ".parquet"}:
+        raise typer.BadParameter("must end in .csv or .parquet", param_hint="--output")
+
+
+def _csv(table: "pd.DataFrame") -> str:
+    from app.core.spreadsheets import harmless
+
+    return harmless(table).to_csv(index=False)
 
 
 def note(text: str) -> None:
@@ -250,6 +280,17 @@ def leaderboard_table(rows: list[LeaderboardEntry]) -> Table:
             *(_count(getattr(row, count)) for count in (_COUNTS.values() if counted else ())),
             escape(row.error or row.not_recommended or ("reference" if row.reference else "")),
         )
+    return table
+
+
+def backtest_table(found: BacktestReport) -> Table:
+    """Every score, and under which conditions it came about."""
+    table = _table("", "", header=False)
+    table.add_row("windows", str(found.windows))
+    table.add_row("origins", f"{found.first_origin} to {found.last_origin}")
+    for name, score in found.scores:
+        share = name.startswith("coverage") or name == "calibration_error"
+        table.add_row(name, _share(score) if share and score is not None else _number(score))
     return table
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from app.backtests.schemas import BacktestReport
 from app.client import calls, flows
 from app.client.calls import Call, Config
 from app.client.errors import ProblemError, UnreachableError
@@ -180,6 +181,14 @@ class AsyncClient:
 
     async def leaderboard(self, job_id: str) -> Leaderboard:
         return await self._send(calls.leaderboard(job_id))
+
+    async def backtest(self, job_id: str) -> BacktestReport:
+        """How the job's model forecast the rows held out, if its config has a `backtest`."""
+        return await self._send(calls.backtest(job_id))
+
+    async def backtest_table(self, job_id: str, part: str = "windows") -> pd.DataFrame:
+        """A row a window with its scores; `part` may be `series` or `forecasts` as well."""
+        return await self._send(calls.backtest_table(job_id, part))
 
     async def trials(
         self, job_id: str, *, limit: int = 100, cursor: str | None = None

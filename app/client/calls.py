@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from app.backtests.schemas import BacktestReport
 from app.client.tables import PARQUET, Table
 from app.datasets.schemas import Dataset, DatasetVersion
 from app.energy.schemas import EnergySummary, Estimate, JobEnergy, Worth
@@ -103,6 +104,14 @@ def leaderboard(job_id: str) -> Call[Leaderboard]:
 
 def trials(job_id: str, **filters: Any) -> Call[Page[Trial]]:
     return Call("GET", f"/v1/jobs/{job_id}/trials", _page(Trial), filters)
+
+
+def backtest(job_id: str) -> Call[BacktestReport]:
+    return Call("GET", f"/v1/jobs/{job_id}/backtest", _one(BacktestReport))
+
+
+def backtest_table(job_id: str, part: str) -> Call[pd.DataFrame]:
+    return _table(f"/v1/jobs/{job_id}/backtest/{part}", {})
 
 
 def energy(job_id: str) -> Call[JobEnergy]:

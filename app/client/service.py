@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from app.backtests.schemas import BacktestReport
 from app.client import calls, flows
 from app.client.calls import Call, Config
 from app.client.errors import ProblemError, UnreachableError
@@ -187,6 +188,14 @@ class Client:
 
     def leaderboard(self, job_id: str) -> Leaderboard:
         return self._send(calls.leaderboard(job_id))
+
+    def backtest(self, job_id: str) -> BacktestReport:
+        """How the job's model forecast the rows held out, if its config has a `backtest`."""
+        return self._send(calls.backtest(job_id))
+
+    def backtest_table(self, job_id: str, part: str = "windows") -> pd.DataFrame:
+        """A row a window with its scores; `part` may be `series` or `forecasts` as well."""
+        return self._send(calls.backtest_table(job_id, part))
 
     def trials(self, job_id: str, *, limit: int = 100, cursor: str | None = None) -> Page[Trial]:
         """Finished trials of all attempts, in the order of finishing."""

@@ -1,6 +1,7 @@
 """Imports every table, so that foreign keys resolve and `METADATA` is the whole schema."""
 
 from app.accounts.tables import ApiKeyRow, TenantRow
+from app.backtests.tables import BacktestRow
 from app.core.database import Base, Database
 from app.core.idempotency import IdempotencyKeyRow
 from app.datasets.tables import DatasetRow, DatasetVersionRow
@@ -22,6 +23,7 @@ TABLES = (
     TrialRow,
     JobEventRow,
     LeaderboardEntryRow,
+    BacktestRow,
     ModelRow,
     ModelAliasRow,
     ForecastRow,

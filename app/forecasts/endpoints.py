@@ -34,7 +34,6 @@ from app.core.representation import (
 from app.energy import service as energy
 from app.forecasts import export, repository, service
 from app.forecasts.negotiation import (
-    MEDIA_TYPES,
     Accept,
     AskedFormat,
     Format,
@@ -43,6 +42,7 @@ from app.forecasts.negotiation import (
     chosen_format,
     chosen_items,
     chosen_levels,
+    file_of,
     rendered,
 )
 from app.forecasts.schemas import (
@@ -214,7 +214,7 @@ def get_forecast_paths(
         content = to_json({"id": row.id, **export.path_table(forecast)})
     else:
         content = export.WRITERS[form](export.path_columns(forecast))
-    return _file(content, form, f"{row.id}-paths", tag)
+    return file_of(content, form, f"{row.id}-paths", tag)
 
 
 @router.get(
@@ -276,24 +276,17 @@ def _answer(
         return not_modified(tag)
     frame, about = table()
     if form != "json":
-        return _file(export.WRITERS[form](frame), form, row.id, tag)
+        return file_of(export.WRITERS[form](frame), form, row.id, tag)
     document = {**about, "columns": export.columns(frame)}
     if shown is not None:
         document = {name: value for name, value in document.items() if name in shown}
-    return _file(to_json(document), form, row.id, tag)
+    return file_of(to_json(document), form, row.id, tag)
 
 
 def _again(request: Request, known: Rendered, form: Format, name: str) -> Response:
     if is_known(request, known.tag):
         return not_modified(known.tag)
-    return _file(known.content, form, name, known.tag)
-
-
-def _file(content: bytes, form: Format, name: str, tag: str) -> Response:
-    headers = {"ETag": tag}
-    if form != "json":
-        headers["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
-    return Response(content, media_type=MEDIA_TYPES[form], headers=headers)
+    return file_of(known.content, form, name, known.tag)
 
 
 def _status(row: ForecastRow) -> ForecastStatus:

@@ -10,10 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from app.core.spreadsheets import harmless
 from autopq.forecast import Forecast
-
-# The last four are the full-width forms, which some spreadsheets take for the first ones.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
@@ -23,18 +21,12 @@ def columns(frame: pd.DataFrame) -> dict[str, list[Any]]:
 
 def csv(frame: pd.DataFrame) -> bytes:
     """Text cells that a spreadsheet would take for a formula are quoted with an apostrophe."""
-    texts = {
-        str(name): [
-            f"'{text}" if str(text).startswith(_FORMULA_STARTS) else text for text in column
-        ]
-        for name, column in frame.select_dtypes(include=["object", "string"]).items()
-    }
     stamps = {
         str(name): iso(frame[name])
         for name in frame.columns
         if pd.api.types.is_datetime64_any_dtype(frame[name].dtype)
     }
-    return frame.assign(**texts, **stamps).to_csv(index=False).encode()
+    return harmless(frame).assign(**stamps).to_csv(index=False).encode()
 
 
 def parquet(frame: pd.DataFrame) -> bytes:
@@ -119,10 +111,6 @@ def select(forecast: Forecast, item_ids: Sequence[str]) -> Forecast:
         paths=forecast.paths[rows],
         fallbacks=tuple(f for f in forecast.fallbacks if f.item_id in set(item_ids)),
     )
-
-
-def _harmless(text: Any) -> Any:
-    return f"'{text}" if str(text).startswith(_FORMULA_STARTS) else text
 
 
 def _offset(minutes: int) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import Header, Query
+from fastapi import Header, Query, Response
 
 from app.core.errors import NotAcceptableError, invalid
 from app.forecasts import export
@@ -64,6 +64,14 @@ def chosen_format(asked: Format | None, accept: str) -> Format:
         if media_type in _BY_MEDIA_TYPE:
             return _BY_MEDIA_TYPE[media_type]
     raise NotAcceptableError(f"None of '{accept}' is offered; JSON, CSV, Parquet and Arrow are.")
+
+
+def file_of(content: bytes, form: Format, name: str, tag: str) -> Response:
+    """A table in the form that was chosen; what is no JSON is named as a file."""
+    headers = {"ETag": tag}
+    if form != "json":
+        headers["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
+    return Response(content, media_type=MEDIA_TYPES[form], headers=headers)
 
 
 def chosen_levels(text: str | None, default: Iterable[float]) -> list[float]:

@@ -19,6 +19,9 @@ from typing import Any
 import structlog
 
 from app.accounts import repository as accounts
+from app.backtests import repository as backtests
+from app.backtests.keeping import row_of
+from app.backtests.tables import BacktestRow
 from app.checks.sources import TableSource
 from app.core import ids
 from app.core.clock import now
@@ -132,19 +135,29 @@ class Worker:
         return self._settings.storage.attempt_model(self._job_id, self._attempt)
 
     def _succeed(self, result: FitResult) -> None:
-        """Model, leaderboard and state appear together or not at all."""
+        """Model, leaderboard, backtest and state appear together or not at all."""
         patiently(self._reporter.flush, unless=is_orphan)
+        made, config = result.backtest, result.model.config
+        backtest = None if made is None else row_of(self._job_id, config, made)
         rows = [plain(row.as_dict()) for row in result.leaderboard]
         size = sum(file.stat().st_size for file in self._directory.rglob("*") if file.is_file())
-        patiently(lambda: self._write_result(result, rows, size), unless=is_orphan)
+        patiently(lambda: self._write_result(result, rows, size, backtest), unless=is_orphan)
 
-    def _write_result(self, result: FitResult, rows: list[dict[str, Any]], size: int) -> None:
+    def _write_result(
+        self,
+        result: FitResult,
+        rows: list[dict[str, Any]],
+        size: int,
+        backtest: BacktestRow | None,
+    ) -> None:
         with self._database.write() as session:
             transitions.succeed(session, self._job_id, self._attempt, now())
             session.add_all(
                 LeaderboardEntryRow(job_id=self._job_id, rank=rank, row=row)
                 for rank, row in enumerate(rows, start=1)
             )
+            if backtest is not None:
+                backtests.add(session, backtest)
             job = repository.get(session, self._job_id)
             name = job.model_name or job.dataset_id
             accounts.hold_tenant(session, job.tenant_id)

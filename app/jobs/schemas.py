@@ -82,6 +82,7 @@ class Links(BaseModel):
     trials: str
     leaderboard: str
     energy: str
+    backtest: str | None = None
     model: str | None = None
     forecasts: str | None = None
 

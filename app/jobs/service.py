@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from app.accounts import quotas
+from app.backtests import repository as backtests
 from app.core import ids
 from app.core.clock import now
 from app.core.context import RequestContext
@@ -153,6 +154,7 @@ def delete(context: RequestContext, job_id: str) -> None:
                 raise ConflictError(f"'{user}' still uses the job's model; wait for its end.")
             models.remove(session, model, now())
         webhook_rows.remove(session, job_id)
+        backtests.remove(session, job_id)
         repository.remove(session, job, now())
     # What a crash leaves here, the supervisor's sweep removes.
     context.storage.discard_job(job_id)
@@ -188,6 +190,7 @@ def _job(row: JobRow, model_id: str | None, webhook: str | None) -> Job:
                     "trials": f"{here}/trials",
                     "leaderboard": f"{here}/leaderboard",
                     "energy": f"{here}/energy",
+                    "backtest": f"{here}/backtest" if row.config.get("backtest") else None,
                     "model": model,
                     "forecasts": f"{model}/forecasts" if model else None,
                 }

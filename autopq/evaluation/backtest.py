@@ -98,19 +98,20 @@ def rolling_windows(
 
     `first` [S] is the first row that a forecast may be issued at: rows before it made the model.
     A series with room for fewer windows gets fewer; one without a known target in any gets none.
+    Windows that look at covariates not yet known at their origin are left out.
     Raises InputError when no window is left at all.
     """
     origins = []
     for length, earliest in zip(panel.lengths, first, strict=True):
         found = int(length) - horizon - lead - step * np.arange(num_windows - 1, -1, -1)
         origins.append(found[found >= max(1, int(earliest))])
-    return _with_a_target(panel.windows(origins, horizon, lead))
+    windows = panel.windows(origins, horizon, lead)
+    return _with_a_target(windows.take(np.flatnonzero(~windows.late().any(axis=1))))
 
 
 def issued_windows(panel: Panel, config: TaskConfig, *, num_windows: int, first: Ints) -> Windows:
     """The last `num_windows` windows of each series as the task issues its forecasts: at its
-    issue times, and after its lead time or for its delivery days. Windows that look at covariates
-    not yet known then are left out; else as `rolling_windows`."""
+    issue times, and after its lead time or for its delivery days; else as `rolling_windows`."""
     at_issue = issue_rows(panel, config.issue_times)
     origins = []
     for offset, length, earliest in zip(panel.offsets, panel.lengths, first, strict=True):
@@ -195,7 +196,7 @@ def score_windows(
     by_step["peak_weighted_crps"] = peak_weighted_crps_steps(
         y, quantiles, levels, reference.peak[windows.series]
     )
-    by_window = {} if paths is None else _path_scores(windows, paths)
+    by_window = {} if paths is None else _path_scores(windows, paths, asked)
     size = np.abs(y)
     means = {name: _means(values, axis=1) for name, values in by_step.items()}
     means["weighted_quantile_loss"] = _relative(means["mean_pinball"], _means(size, axis=1))
@@ -203,8 +204,8 @@ def score_windows(
     table = pd.DataFrame(
         {
             "item_id": np.array(panel.item_ids, object)[windows.series],
-            "origin": _stamps(panel, windows.moment),
-            "start": _stamps(panel, panel.time[windows.start]),
+            "origin": local_stamps(panel, windows.moment),
+            "start": local_stamps(panel, panel.time[windows.start]),
             "known_steps": np.isfinite(y).sum(axis=1),
             **rows,
         }
@@ -225,11 +226,24 @@ def score_windows(
     )
 
 
-def _path_scores(windows: Windows, paths: Floats) -> dict[str, Floats]:
+def _path_scores(
+    windows: Windows, paths: Floats, asked: npt.NDArray[np.bool_] | None
+) -> dict[str, Floats]:
     """[n] each; aggregates are over blocks of a season, such as a day of hours."""
     y, samples = windows.target(), np.asarray(paths, np.float64)
-    season = windows.panel.freq.season
-    block = season if 1 < season < windows.horizon else windows.horizon
+    # A delivery day's steps are the first ones, 23 to 25 of them.
+    steps = np.full(len(y), windows.horizon) if asked is None else asked.sum(axis=1)
+    found: dict[str, Floats] = {}
+    for count in np.unique(steps):
+        own = steps == count
+        scores = _joint_scores(y[own, :count], samples[own, :, :count], windows.panel.freq.season)
+        for name, values in scores.items():
+            found.setdefault(name, np.full(len(y), np.nan))[own] = values
+    return found
+
+
+def _joint_scores(y: Floats, samples: Floats, season: int) -> dict[str, Floats]:
+    block = season if 1 < season < y.shape[1] else y.shape[1]
     return {
         "energy_score": energy_scores(y, samples),
         "variogram_score": variogram_scores(y, samples),
@@ -281,7 +295,8 @@ def _relative(loss: Floats, size: Floats) -> Floats:
     return np.where(size > 0, 2 * loss / np.where(size > 0, size, 1.0), np.nan)
 
 
-def _stamps(panel: Panel, time: Times) -> pd.DatetimeIndex:
+def local_stamps(panel: Panel, time: Times) -> pd.DatetimeIndex:
+    """[n] stamps as the table has them: with the zone, if one is known."""
     stamps = pd.DatetimeIndex(time)
     if panel.timezone is None:
         return stamps

@@ -33,7 +33,7 @@ CONFIG = {
     "quantile_models": ["residual"],
 }
 # A job that is still at work when a test wants to interrupt it.
-LONG = {"forecasters": ["lightgbm"]}
+LONG = {"forecasters": ["lightgbm"], "backtest": {"num_windows": 3}}
 Document = dict[str, Any]
 
 

@@ -1,7 +1,13 @@
 """One row of everything for a tenant, written past the service."""
 
-import numpy as np
+from io import BytesIO
+from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from app.backtests.schemas import BacktestScores
+from app.backtests.tables import BacktestRow
 from app.core.clock import now
 from app.core.database import Database
 from app.core.plain import plain
@@ -29,6 +35,15 @@ LEADER = {
     "seconds": 1.0,
     "energy_wh": 1.0,
 }
+
+
+SCORES = dict.fromkeys(BacktestScores.model_fields, 1.0)
+
+
+def parquet(columns: dict[str, list[Any]]) -> bytes:
+    file = BytesIO()
+    pd.DataFrame(columns).to_parquet(file, index=False)
+    return file.getvalue()
 
 
 def furnish(database: Database, storage: Storage, tenant_id: str, name: str) -> dict[str, str]:
@@ -75,6 +90,18 @@ def furnish(database: Database, storage: Storage, tenant_id: str, name: str) -> 
         ),
         AttemptRow(job_id=ids["job_id"], number=1, state="succeeded", started_at=now()),
         LeaderboardEntryRow(job_id=ids["job_id"], rank=1, row=LEADER),
+        BacktestRow(
+            job_id=ids["job_id"],
+            report={
+                **dict.fromkeys(("num_windows", "step", "windows", "series", "paths"), 1),
+                **dict.fromkeys(("first_origin", "last_origin"), "2024-01-01T00:00:00"),
+                "scores": SCORES,
+                **{name: {"share": [1.0]} for name in ("steps", "reliability", "pit")},
+            },
+            windows=parquet({"item_id": ["=series"], "crps": [1.0]}),
+            series=parquet({"item_id": ["=series"], "crps": [1.0]}),
+            forecasts=parquet({"item_id": ["=series"], "0.5": [1.0]}),
+        ),
         TrialRow(
             **of_job,
             finished_at=now(),

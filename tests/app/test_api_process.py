@@ -47,6 +47,7 @@ OPERATIONS = {
     "create_dataset", "list_datasets", "get_dataset", "delete_dataset",
     "append_rows", "list_dataset_versions", "audit_dataset",
     "create_job", "list_jobs", "get_job", "cancel_job",
+    "get_backtest", "get_backtest_windows", "get_backtest_series", "get_backtest_forecasts",
     "rerun_job", "delete_job", "follow_job", "list_deliveries", "renew_webhook_secret",
     "get_job_audit", "get_leaderboard", "list_trials", "get_job_energy",
     "list_models", "get_model", "delete_model", "list_model_versions", "promote_model",

@@ -259,7 +259,8 @@ def test_names_are_a_tenants_own(houses: Houses) -> None:
 
 # Tables without a tenant: reached only through a row that has one, or of no tenant at all.
 THROUGH_ANOTHER = {
-    "dataset_version", "attempt", "trial", "leaderboard_row", "job_event", "host_energy_share",
+    "dataset_version", "attempt", "trial", "leaderboard_row", "job_event", "backtest",
+    "host_energy_share",
 }  # fmt: skip
 OF_THE_SERVICE = {"tenant", "supervisor_lease", "host_energy"}
 BY_ACCOUNT = {"idempotency_key"}

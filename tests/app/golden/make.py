@@ -28,6 +28,7 @@ CONFIG = {
     "forecasters": ["seasonal_naive"],
     "quantile_models": ["residual"],
     "quantile_levels": [0.1, 0.5, 0.9],
+    "backtest": {"num_windows": 2},
 }
 
 
@@ -41,8 +42,8 @@ def table() -> str:
 
 
 def fill(http: httpx.Client) -> None:
-    """A dataset of two versions, a job that succeeded with its model, alias and forecast, and one
-    that was cancelled."""
+    """A dataset of two versions, a job that succeeded with its model, backtest, alias and forecast,
+    and one that was cancelled."""
     upload = http.post("/v1/datasets", content=table(), headers={"Content-Type": "text/csv"})
     body = {"dataset_id": upload.raise_for_status().json()["id"], "config": CONFIG}
     jobs = [http.post("/v1/jobs", json=body).raise_for_status().json() for _ in range(2)]
