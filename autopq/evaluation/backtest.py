@@ -180,7 +180,7 @@ def score_windows(
     quantiles: Floats,
     levels: Floats,
     reference: SeriesReference,
-    paths: Floats | None = None,
+    paths: npt.NDArray[np.floating] | None = None,
     *,
     asked: npt.NDArray[np.bool_] | None = None,
 ) -> Backtest:
@@ -227,7 +227,7 @@ def score_windows(
 
 
 def _path_scores(
-    windows: Windows, paths: Floats, asked: npt.NDArray[np.bool_] | None
+    windows: Windows, paths: npt.NDArray[np.floating], asked: npt.NDArray[np.bool_] | None
 ) -> dict[str, Floats]:
     """[n] each; aggregates are over blocks of a season, such as a day of hours."""
     y, samples = windows.target(), np.asarray(paths, np.float64)
