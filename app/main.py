@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 from app.accounts.endpoints import router as keys
 from app.accounts.exposure import check_exposure
 from app.accounts.guard import PUBLIC_PATHS, GuardMiddleware
+from app.accounts.known_keys import KnownKeys
 from app.accounts.uses import KeyUses
 from app.backtests.endpoints import router as backtests
 from app.checks.pool import CheckPool
@@ -30,6 +31,7 @@ from app.core.errors import (
     UnauthorizedError,
     documented,
 )
+from app.core.kept_answers import KeptAnswersMiddleware
 from app.core.representation import sparse_schemas
 from app.core.requests import RequestMiddleware
 from app.core.schema import open_database
@@ -58,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The service. On start it brings the database to the newest schema and, unless told
     otherwise, supervises jobs; on stop it hands running jobs back to the queue."""
 
-    metrics, uses = Metrics(), KeyUses()
+    metrics, uses, known_keys = Metrics(), KeyUses(), KnownKeys()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,6 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
             CapacityLimiter(settings.check_processes),
             Streams(settings.max_streams, settings.max_streams_per_key),
             ByteCache(settings.answer_cache_bytes),
+            known_keys,
         )
         settings.storage.prepare()
         await to_thread.run_sync(migrations.upgrade, context.database.engine)
@@ -121,7 +124,9 @@ def create_app(settings: Settings) -> FastAPI:
         return settings.max_upload_bytes if upload else settings.max_json_bytes
 
     app.add_middleware(BodyLimitMiddleware, limit_of=limit_of)
-    app.add_middleware(GuardMiddleware, settings=settings, uses=uses)  # before any body is read
+    app.add_middleware(KeptAnswersMiddleware)
+    # Before any body is read.
+    app.add_middleware(GuardMiddleware, settings=settings, uses=uses, known=known_keys)
     app.add_middleware(CompressionMiddleware, **COMPRESSION)
     app.add_middleware(RequestMiddleware, observe=metrics.observe)
     app.state.metrics = metrics

@@ -65,6 +65,12 @@ class Settings(BaseSettings):
     max_running_jobs_per_key: int | None = Field(
         None, ge=1, description="The same, of one API key."
     )
+    worker_niceness: int = Field(
+        10,
+        ge=0,
+        le=19,
+        description="How far jobs stand back where the service and forecasts want a core as well.",
+    )
     heartbeat_seconds: float = Field(
         1.0, gt=0, description="How often a worker writes progress and electricity."
     )

@@ -25,6 +25,7 @@ def create_key(request: KeyCreate, response: Response, context: AdminContext) ->
     service.check_grant(context.principal, request)
     with context.write() as session:
         made = service.create_key(session, context.principal.tenant_id, request)
+    context.known_keys.forget()
     response.headers["Location"] = f"/v1/keys/{made.id}"
     response.headers["Cache-Control"] = "no-store"
     return made
@@ -53,4 +54,6 @@ def get_key(key_id: str, context: AdminContext) -> ApiKey:
 def revoke_key(key_id: str, context: AdminContext) -> ApiKey:
     """Revoke a key: requests that come with it from now on are refused. Its row stays."""
     with context.write() as session:
-        return service.revoke(session, key_id)
+        revoked = service.revoke(session, key_id)
+    context.known_keys.forget()
+    return revoked

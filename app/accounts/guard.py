@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.accounts import repository, service
 from app.accounts.exposure import is_loopback, is_loopback_address
+from app.accounts.known_keys import KnownKeys
 from app.accounts.rates import Rates
 from app.accounts.uses import KeyUses
 from app.core.clock import now
@@ -28,11 +29,12 @@ _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip
 class GuardMiddleware:
     """Puts a `Principal` into the request's state, or answers 401, 403 or 429."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, uses: KeyUses) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings, uses: KeyUses, known: KnownKeys) -> None:
         self.app = app
         self._may_be_open = is_loopback(settings.host)
         self._rates = Rates(settings.requests_per_second, settings.requests_at_once)
         self._uses = uses
+        self._known = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] in PUBLIC_PATHS:
@@ -42,7 +44,12 @@ class GuardMiddleware:
         assert isinstance(context, AppContext)
         headers = Headers(scope=scope)
         try:
-            principal = await to_thread.run_sync(self._principal, context.database, headers)
+            given = headers.get("authorization")
+            principal = self._known.find(given, now())
+            if principal is None:
+                principal = await to_thread.run_sync(self._principal, context.database, given)
+            if principal is ANYBODY:
+                _check_local(headers)
             if principal.key_id is not None:
                 self._count(principal.key_id)
         except AppError as error:
@@ -61,19 +68,22 @@ class GuardMiddleware:
                 headers={"Retry-After": str(ceil(wait))},
             )
 
-    def _principal(self, database: Database, headers: Headers) -> Principal:
-        given = headers.get("authorization")
+    def _principal(self, database: Database, given: str | None) -> Principal:
+        since = self._known.now()
+        expires_at = None
         with database.look() as connection:
             if given is not None:
                 kind, _, text = given.partition(" ")
-                principal = service.bearer(connection, text.strip(), now())
-                if kind.lower() != "bearer" or principal is None:
+                bearer = service.bearer(connection, text.strip(), now())
+                if kind.lower() != "bearer" or bearer is None:
                     raise _unauthorized("The key is unknown, revoked or expired.")
-                return principal
-            if not self._may_be_open or repository.any_key(connection):
+                principal, expires_at = bearer
+            elif not self._may_be_open or repository.any_key(connection):
                 raise _unauthorized("This service answers only requests that come with a key.")
-        _check_local(headers)
-        return ANYBODY
+            else:
+                principal = ANYBODY
+        self._known.note(given, principal, expires_at, since)
+        return principal
 
 
 def _unauthorized(detail: str) -> UnauthorizedError:

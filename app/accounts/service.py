@@ -61,15 +61,17 @@ def revoke(session: WriteSession, key_id: str) -> ApiKey:
     return view(row)
 
 
-def bearer(connection: Connection, text: str, at: datetime) -> Principal | None:
-    """Whom a key speaks for; None for a key that is unknown, revoked or expired."""
+def bearer(
+    connection: Connection, text: str, at: datetime
+) -> tuple[Principal, datetime | None] | None:
+    """Whom a key speaks for and until when; None for a key that is unknown, revoked or expired."""
     key = Key.parse(text)
     row = None if key is None else repository.find_key(connection, key.id)
     if key is None or not key.matches(None if row is None else row.digest) or row is None:
         return None
     if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= at):
         return None
-    return Principal(row.tenant_id, row.id, frozenset(row.scopes.split()))
+    return Principal(row.tenant_id, row.id, frozenset(row.scopes.split())), row.expires_at
 
 
 def view(row: ApiKeyRow) -> ApiKey:

@@ -1,42 +1,107 @@
-"""Answers that were made a moment ago and cannot have changed."""
+"""Answers that were sent a moment ago and cannot have changed.
+
+An endpoint keeps an answer under the request it belongs to. For a second the same request of the
+same tenant is answered right away; after that the endpoint is asked whether what it shows is still
+there, and confirms the answer without making it again.
+"""
 
 import threading
+import time
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from starlette.types import Scope
+
+FRESH_S = 1.0  # how long another process's deletion may go unnoticed
+_LONGEST_QUERY = 2000
+
+
+class Asked(NamedTuple):
+    """What tells one answer from another."""
+
+    tenant_id: str
+    path: str
+    query: bytes
+    accept: bytes
+
+    @classmethod
+    def of(cls, scope: Scope, tenant_id: str) -> "Asked | None":
+        """None for a request whose answer is not kept, such as one that is very long."""
+        query = scope["query_string"]
+        if scope["method"] != "GET" or len(query) > _LONGEST_QUERY:
+            return None
+        accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
+        return cls(tenant_id, scope["path"], query, accept)
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """The bytes of an answer and their `ETag`."""
+    """The bytes of an answer, its headers, and the template of the path it was asked at."""
 
     content: bytes
-    tag: str
+    headers: Mapping[str, str]
+    route: str
+
+    @property
+    def tag(self) -> str:
+        return self.headers["etag"]
 
 
 class ByteCache:
     """The answers used last, in at most `capacity` bytes; none takes more than an eighth."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._capacity = capacity
+        self._clock = clock
         self._lock = threading.Lock()
-        self._kept: OrderedDict[Hashable, Rendered] = OrderedDict()
+        self._kept: OrderedDict[Asked, Rendered] = OrderedDict()
+        self._confirmed: dict[Asked, float] = {}
         self._size = 0
 
-    def get(self, key: Hashable) -> Rendered | None:
+    def get(self, asked: Asked) -> Rendered | None:
         with self._lock:
-            found = self._kept.get(key)
+            found = self._kept.get(asked)
             if found is not None:
-                self._kept.move_to_end(key)
+                self._kept.move_to_end(asked)
             return found
 
-    def put(self, key: Hashable, answer: Rendered) -> None:
+    def fresh(self, asked: Asked) -> Rendered | None:
+        """The answer, if it was kept or confirmed within the last second."""
+        confirmed = self._confirmed.get(asked)
+        if confirmed is None or self._clock() - confirmed > FRESH_S:
+            return None
+        return self.get(asked)
+
+    def now(self) -> float:
+        return self._clock()
+
+    def confirm(self, asked: Asked, since: float) -> None:
+        """What the answer shows was still there at `since`, by `now`."""
+        with self._lock:
+            if asked in self._kept:
+                self._confirmed[asked] = since
+
+    def put(self, asked: Asked, answer: Rendered, since: float) -> None:
         if len(answer.content) > self._capacity // 8:
             return
         with self._lock:
-            before = self._kept.pop(key, None)
-            self._size += len(answer.content) - (len(before.content) if before else 0)
-            self._kept[key] = answer
+            self._drop(asked)
+            self._size += len(answer.content)
+            self._kept[asked] = answer
+            self._confirmed[asked] = since
             while self._size > self._capacity:
-                _, dropped = self._kept.popitem(last=False)
-                self._size -= len(dropped.content)
+                self._drop(next(iter(self._kept)))
+
+    def forget(self, tenant_id: str, path: str) -> None:
+        """Drop every answer at this path: what it showed was deleted."""
+        with self._lock:
+            for asked in [a for a in self._kept if (a.tenant_id, a.path) == (tenant_id, path)]:
+                self._drop(asked)
+
+    def _drop(self, asked: Asked) -> None:
+        before = self._kept.pop(asked, None)
+        self._confirmed.pop(asked, None)
+        if before is not None:
+            self._size -= len(before.content)

@@ -9,6 +9,7 @@ from typing import Annotated, ParamSpec, TypeVar
 from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Request
 
+from app.accounts.known_keys import KnownKeys
 from app.checks.pool import CheckPool
 from app.core.byte_cache import ByteCache
 from app.core.database import Database, ReadSession, WriteSession
@@ -33,6 +34,7 @@ class AppContext:
     check_limiter: CapacityLimiter
     streams: Streams
     rendered: ByteCache
+    known_keys: KnownKeys
     in_flight: InFlight = field(default_factory=InFlight)
 
 
@@ -58,6 +60,10 @@ class RequestContext:
     @property
     def rendered(self) -> ByteCache:
         return self._app.rendered
+
+    @property
+    def known_keys(self) -> KnownKeys:
+        return self._app.known_keys
 
     @property
     def streams(self) -> Streams:

@@ -61,7 +61,11 @@ def not_modified(tag: str) -> Response:
 
 def is_known(request: Request, tag: str) -> bool:
     """Whether `If-None-Match` names the tag, by the weak comparison of RFC 9110."""
-    given = request.headers.get("if-none-match", "")
+    return matches(request.headers.get("if-none-match", ""), tag)
+
+
+def matches(given: str, tag: str) -> bool:
+    """Whether the value of an `If-None-Match` header names the tag."""
     known = {part.strip().removeprefix("W/") for part in given.split(",")}
     return "*" in known or tag.removeprefix("W/") in known
 

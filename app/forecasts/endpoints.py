@@ -9,7 +9,7 @@ import pandas as pd
 from fastapi import APIRouter, Query, Request, Response
 from pydantic_core import to_json
 
-from app.core.byte_cache import Rendered
+from app.core.byte_cache import Asked, Rendered
 from app.core.clock import now
 from app.core.context import Context
 from app.core.errors import (
@@ -157,13 +157,14 @@ def get_forecast(
     """Quantiles at any levels, as JSON columns, CSV, Parquet or Arrow (`format`, or `Accept`)."""
     form = chosen_format(asked, accept)
     shown = None if fields is None else chosen(QuantileTable, fields)
+    kept, since = Asked.of(request.scope, context.principal.tenant_id), context.rendered.now()
     with context.read() as session:
         row = service.finished(context, session, forecast_id)
         # A finished forecast never changes, but for electricity that is told late.
-        key = (row.id, row.attempt, form, quantile_levels, tuple(items or ()), fields)
-        known = context.rendered.get(key)
-        if known is not None:
-            return _again(request, known, form, row.id)
+        known = None if kept is None else context.rendered.get(kept)
+        if kept is not None and known is not None:
+            context.rendered.confirm(kept, since)
+            return _again(request, known)
         config = TaskConfig.model_validate(models.made_it(session, row.model_id).config)
         figures = energy.of_forecast(session, row.id, energy.Price.of(context.settings))
     levels = chosen_levels(quantile_levels, config.quantile_levels)
@@ -182,8 +183,10 @@ def get_forecast(
         return forecast.to_frame(levels), about
 
     answer = _answer(request, row, form, table, ("quantiles", levels, items), shown)
-    if answer.status_code == 200 and row.finished_at and now() - row.finished_at > _SETTLED:
-        context.rendered.put(key, Rendered(bytes(answer.body), answer.headers["ETag"]))
+    settled = row.finished_at is not None and now() - row.finished_at > _SETTLED
+    if kept is not None and settled and answer.status_code == 200:
+        made = Rendered(bytes(answer.body), dict(answer.headers), request.scope["route"].path)
+        context.rendered.put(kept, made, since)
     return answer
 
 
@@ -283,10 +286,10 @@ def _answer(
     return file_of(to_json(document), form, row.id, tag)
 
 
-def _again(request: Request, known: Rendered, form: Format, name: str) -> Response:
+def _again(request: Request, known: Rendered) -> Response:
     if is_known(request, known.tag):
         return not_modified(known.tag)
-    return file_of(known.content, form, name, known.tag)
+    return Response(known.content, headers=known.headers)
 
 
 def _status(row: ForecastRow) -> ForecastStatus:

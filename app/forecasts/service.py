@@ -155,6 +155,7 @@ def delete(context: RequestContext, forecast_id: str) -> None:
         if row.state in ("queued", "running"):
             raise ConflictError(f"The forecast is {row.state}.", headers={"Retry-After": "1"})
         repository.delete(session, row, now())
+    context.rendered.forget(context.principal.tenant_id, f"/v1/forecasts/{forecast_id}")
     context.storage.discard_forecast(forecast_id)
 
 

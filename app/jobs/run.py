@@ -34,6 +34,7 @@ from app.datasets import repository as datasets
 from app.datasets.tables import DatasetVersionRow
 from app.energy.metering import worker_meter
 from app.engine.heartbeat import FENCE_LOST_CODE, Heartbeat, is_orphan
+from app.engine.niceness import stand_back
 from app.jobs import repository, transitions
 from app.jobs.reporter import Reporter
 from app.jobs.tables import JobRow, LeaderboardEntryRow
@@ -197,6 +198,7 @@ def main() -> None:
     job_id, attempt = sys.argv[1:]
     settings = Settings()
     configure_logs(settings.log_level, job_id=job_id, attempt=int(attempt))
+    stand_back(settings.worker_niceness)
     worker = Worker(settings, job_id, int(attempt))
     sys.exit(worker.run())
 

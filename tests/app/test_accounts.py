@@ -107,6 +107,8 @@ def test_the_first_key_closes_the_service_and_revoking_it_opens_nothing(make_ser
     service = make_service(supervise=False, ready=False)
     open_since = service.http.post("/v1/datasets", **CSV).json()["id"]
     key = autopq(service.data_dir, "keys", "create", "first").stdout.strip()
+    # What another process does is noticed within a second.
+    service.until(lambda: service.http.get("/v1/datasets").status_code == 401, "the door to close")
 
     local = {"Host": "localhost", "X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1"}
     for headers in ({}, local, bearer(key + "x"), {"Authorization": f"Basic {key}"}):
@@ -123,7 +125,8 @@ def test_the_first_key_closes_the_service_and_revoking_it_opens_nothing(make_ser
         client.dataset(open_since)
 
     autopq(service.data_dir, "keys", "revoke", key.split("_")[1])
-    assert service.http.get("/v1/datasets", headers=bearer(key)).status_code == 401
+    asked = {"url": "/v1/datasets", "headers": bearer(key)}
+    service.until(lambda: service.http.get(**asked).status_code == 401, "the key's end")
     assert service.http.get("/v1/datasets").status_code == 401
     assert "revoked" in autopq(service.data_dir, "keys", "list").stdout
     autopq(service.data_dir, "keys", "revoke", "nothing", code=1)

@@ -1,40 +1,78 @@
 """Answers kept for the next who asks."""
 
-from app.core.byte_cache import ByteCache, Rendered
+from app.core.byte_cache import FRESH_S, Asked, ByteCache, Rendered
+
+
+def asked(name: str, tenant: str = "one") -> Asked:
+    return Asked(tenant, f"/{name}", b"", b"")
 
 
 def answer(size: int) -> Rendered:
-    return Rendered(b"x" * size, f'"{size}"')
+    return Rendered(b"x" * size, {"etag": f'"{size}"'}, "/{name}")
+
+
+class Cache(ByteCache):
+    """One whose clock stands still until it is told otherwise."""
+
+    def __init__(self, capacity: int) -> None:
+        self.time = 0.0
+        super().__init__(capacity, clock=lambda: self.time)
+
+    def keep(self, name: str, size: int) -> None:
+        self.put(asked(name), answer(size), self.now())
 
 
 def test_what_was_used_last_is_kept() -> None:
-    cache = ByteCache(80)
+    cache = Cache(80)
     for name in "abcdefgh":
-        cache.put(name, answer(10))
-    assert cache.get("a") == answer(10)
-    cache.put("i", answer(10))
-    assert cache.get("b") is None
-    assert all(cache.get(name) is not None for name in "acdefghi")
+        cache.keep(name, 10)
+    assert cache.get(asked("a")) == answer(10)
+    cache.keep("i", 10)
+    assert cache.get(asked("b")) is None
+    assert all(cache.get(asked(name)) is not None for name in "acdefghi")
 
 
 def test_replacing_counts_once() -> None:
-    cache = ByteCache(80)
+    cache = Cache(80)
     for _ in range(20):
-        cache.put("a", answer(10))
+        cache.keep("a", 10)
     for name in "bcdefgh":
-        cache.put(name, answer(10))
-    assert cache.get("a") is not None
+        cache.keep(name, 10)
+    assert cache.get(asked("a")) is not None
 
 
 def test_a_large_answer_drives_none_out() -> None:
-    cache = ByteCache(80)
-    cache.put("a", answer(10))
-    cache.put("b", answer(11))
-    assert cache.get("a") is not None
-    assert cache.get("b") is None
+    cache = Cache(80)
+    cache.keep("a", 10)
+    cache.keep("b", 11)
+    assert cache.get(asked("a")) is not None
+    assert cache.get(asked("b")) is None
 
 
 def test_no_room_keeps_nothing() -> None:
-    cache = ByteCache(0)
-    cache.put("a", answer(1))
-    assert cache.get("a") is None
+    cache = Cache(0)
+    cache.keep("a", 1)
+    assert cache.get(asked("a")) is None
+
+
+def test_an_answer_is_fresh_for_a_second_after_it_was_confirmed() -> None:
+    cache = Cache(80)
+    cache.keep("a", 10)
+    assert cache.fresh(asked("a")) is not None
+    cache.time = FRESH_S + 0.1
+    assert cache.fresh(asked("a")) is None
+    assert cache.get(asked("a")) is not None
+    cache.confirm(asked("a"), cache.now())
+    assert cache.fresh(asked("a")) is not None
+
+
+def test_what_is_deleted_is_gone_in_every_form_and_for_its_tenant_alone() -> None:
+    cache = Cache(800)
+    for tenant in ("one", "two"):
+        for query in (b"", b"format=csv"):
+            cache.put(Asked(tenant, "/a", query, b""), answer(10), cache.now())
+    cache.forget("one", "/a")
+    left = [Asked(t, "/a", q, b"") for t in ("one", "two") for q in (b"", b"format=csv")]
+    assert [cache.get(key) is not None for key in left] == [False, False, True, True]
+    cache.confirm(left[0], cache.now())
+    assert cache.fresh(left[0]) is None

@@ -1,0 +1,57 @@
+"""Whom requests came from a moment ago, so that not every one of them asks the database."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from app.core.principal import Principal
+
+FRESH_S = 1.0  # how long another process's revocation may go unnoticed
+_MOST = 10_000
+
+
+class KnownKeys:
+    """Keys that were found good, by the digest of what was sent. Keys that were refused are not
+    remembered: guessing them must not push others out."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._known: dict[bytes, tuple[float, Principal, datetime | None]] = {}
+
+    def find(self, authorization: str | None, at: datetime) -> Principal | None:
+        """Who sent this header, or none of it, if that was looked up within the last second."""
+        found = self._known.get(_digest(authorization))
+        if found is None:
+            return None
+        since, principal, expires_at = found
+        if self._clock() - since > FRESH_S or (expires_at is not None and expires_at <= at):
+            return None
+        return principal
+
+    def note(
+        self,
+        authorization: str | None,
+        principal: Principal,
+        expires_at: datetime | None,
+        since: float,
+    ) -> None:
+        """`since` is when the lookup began, by `now`."""
+        with self._lock:
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            self._known[_digest(authorization)] = since, principal, expires_at
+
+    def now(self) -> float:
+        return self._clock()
+
+    def forget(self) -> None:
+        """Look every key up again: one of them was made or revoked."""
+        with self._lock:
+            self._known.clear()
+
+
+def _digest(authorization: str | None) -> bytes:
+    return b"" if authorization is None else hashlib.sha256(authorization.encode()).digest()

@@ -1,0 +1,48 @@
+"""Who asked a moment ago is known without the database, for a moment."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.accounts.known_keys import FRESH_S, KnownKeys
+from app.core.principal import ANYBODY, Principal
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+SOMEBODY = Principal("tenant", "key", frozenset({"read"}))
+
+
+class Known(KnownKeys):
+    def __init__(self) -> None:
+        self.time = 0.0
+        super().__init__(clock=lambda: self.time)
+
+
+@pytest.fixture
+def known() -> Known:
+    found = Known()
+    found.note("Bearer a", SOMEBODY, NOON + timedelta(hours=1), found.now())
+    found.note(None, ANYBODY, None, found.now())
+    return found
+
+
+def test_each_header_has_its_bearer(known: Known) -> None:
+    assert known.find("Bearer a", NOON) is SOMEBODY
+    assert known.find(None, NOON) is ANYBODY
+    assert known.find("Bearer b", NOON) is None
+    assert known.find("", NOON) is None
+
+
+def test_nobody_is_known_for_longer_than_a_moment(known: Known) -> None:
+    known.time = FRESH_S + 0.01
+    assert known.find("Bearer a", NOON) is None
+    assert known.find(None, NOON) is None
+
+
+def test_an_expiry_counts_at_once(known: Known) -> None:
+    assert known.find("Bearer a", NOON + timedelta(hours=1)) is None
+
+
+def test_all_are_forgotten_when_a_key_changes(known: Known) -> None:
+    known.forget()
+    assert known.find("Bearer a", NOON) is None
+    assert known.find(None, NOON) is None
