@@ -47,6 +47,7 @@ from app.jobs.endpoints import router as jobs
 from app.metrics.endpoints import router as metrics_router
 from app.metrics.registry import Metrics
 from app.models.endpoints import router as models
+from app.reference.endpoints import router as reference
 from app.settings import Settings
 from app.webhooks.endpoints import router as webhooks
 
@@ -111,6 +112,7 @@ def create_app(settings: Settings) -> FastAPI:
         webhooks,
         metrics_router,
         health,
+        reference,
     )
     for router in routers:
         app.include_router(router)

@@ -18,10 +18,12 @@ from app.core.database import Database
 from app.core.errors import AppError, ForbiddenError, TooManyError, UnauthorizedError
 from app.core.handlers import problem_response
 from app.core.principal import ANYBODY, Principal
+from app.reference.endpoints import ASSETS, PAGE
 from app.settings import Settings
 
-# What says nothing about anybody.
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json"})
+# What says nothing about anybody, by the templates of their paths.
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/openapi.json", PAGE, f"{PAGE}/{{asset}}"})
+_OPEN = frozenset(PUBLIC_PATHS | {f"{PAGE}/{asset}" for asset in ASSETS})
 
 _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 
@@ -37,7 +39,7 @@ class GuardMiddleware:
         self._known = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in PUBLIC_PATHS:
+        if scope["type"] != "http" or scope["path"] in _OPEN:
             await self.app(scope, receive, send)
             return
         context = scope["app"].state.context
