@@ -59,6 +59,7 @@ class Service:
             "port": port,
             "heartbeat_seconds": 0.2,
             "poll_seconds": 0.05,
+            "worker_niceness": 0,  # tests wait for jobs, and other work on the machine does not
             **self._settings,
         }
         environment = {f"AUTOPQ_{name.upper()}": str(value) for name, value in settings.items()}
