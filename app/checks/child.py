@@ -50,7 +50,7 @@ def audit_for_fit(request: Document, limits: TableLimits) -> Document:
 def append(request: Document, limits: TableLimits) -> Document:
     """Writes the grown table to `output`, as Parquet."""
     table, rows = (TableSource.from_dict(request[role]).read(limits) for role in ("table", "rows"))
-    grown = append_rows(table, rows)
+    grown = append_rows(table, rows, available_at=request["available_at"])
     limits.check(len(grown.table), len(grown.table.columns), 0)
     output = Path(request["output"])
     grown.table.to_parquet(output, index=False, compression="zstd")

@@ -49,11 +49,18 @@ def show(dataset_id: DatasetId, url: Url = DEFAULT_URL, as_json: AsJson = False)
 
 @app.command()
 def append(
-    dataset_id: DatasetId, file: File, url: Url = DEFAULT_URL, as_json: AsJson = False
+    dataset_id: DatasetId,
+    file: File,
+    available_at: Annotated[
+        str | None, typer.Option(help="Column that tells vintages of one stamp apart.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
 ) -> None:
     """Add rows that arrived since, or fill in what was empty."""
     with connected(url) as client:
-        output.show([client.append_rows(dataset_id, file)], output.versions_table, as_json)
+        made = client.append_rows(dataset_id, file, available_at=available_at)
+        output.show([made], output.versions_table, as_json)
 
 
 @app.command()

@@ -99,9 +99,12 @@ class AsyncClient:
         cannot be read."""
         return await self._send(calls.upload_dataset(table, name))
 
-    async def append_rows(self, dataset_id: str, rows: Table) -> DatasetVersion:
-        """Add rows that arrived since, or fill in what was empty: a new version."""
-        return await self._send(calls.append_rows(dataset_id, rows))
+    async def append_rows(
+        self, dataset_id: str, rows: Table, *, available_at: str | None = None
+    ) -> DatasetVersion:
+        """Add rows that arrived since, or fill in what was empty: a new version. `available_at` is
+        the column that tells vintages of one stamp apart, if there are such."""
+        return await self._send(calls.append_rows(dataset_id, rows, available_at))
 
     async def dataset(self, dataset_id: str) -> Dataset:
         return await self._send(calls.dataset(dataset_id))

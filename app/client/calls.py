@@ -54,9 +54,9 @@ def upload_dataset(table: Table, name: str | None) -> Call[Dataset]:
     return Call("POST", "/v1/datasets", _one(Dataset), params, table=table, creates=True)
 
 
-def append_rows(dataset_id: str, rows: Table) -> Call[DatasetVersion]:
-    path = f"/v1/datasets/{dataset_id}/rows"
-    return Call("POST", path, _one(DatasetVersion), table=rows, creates=True)
+def append_rows(dataset_id: str, rows: Table, available_at: str | None) -> Call[DatasetVersion]:
+    path, params = f"/v1/datasets/{dataset_id}/rows", {"available_at": available_at}
+    return Call("POST", path, _one(DatasetVersion), params, table=rows, creates=True)
 
 
 def dataset(dataset_id: str) -> Call[Dataset]:

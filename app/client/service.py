@@ -106,9 +106,12 @@ class Client:
         cannot be read."""
         return self._send(calls.upload_dataset(table, name))
 
-    def append_rows(self, dataset_id: str, rows: Table) -> DatasetVersion:
-        """Add rows that arrived since, or fill in what was empty: a new version."""
-        return self._send(calls.append_rows(dataset_id, rows))
+    def append_rows(
+        self, dataset_id: str, rows: Table, *, available_at: str | None = None
+    ) -> DatasetVersion:
+        """Add rows that arrived since, or fill in what was empty: a new version. `available_at` is
+        the column that tells vintages of one stamp apart, if there are such."""
+        return self._send(calls.append_rows(dataset_id, rows, available_at))
 
     def dataset(self, dataset_id: str) -> Dataset:
         return self._send(calls.dataset(dataset_id))

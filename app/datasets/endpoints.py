@@ -142,13 +142,22 @@ async def append_rows(
     response: Response,
     context: Context,
     once: OnceStreamed,
+    available_at: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            description="Column that tells vintages of one stamp apart, where the dataset has "
+            "several rows a stamp.",
+        ),
+    ] = None,
 ) -> DatasetVersion:
     """Add rows that arrived since, which makes a new version.
 
     A row whose series and stamp are there already fills that row in or corrects it; all others
-    must follow the last one of their series.
+    must follow the last one of their series. With `available_at`, a new vintage of a stamp is a row
+    of its own, and a row that leaves that column empty fills in all vintages of its stamp.
     """
-    row = await service.append(context, request, dataset_id, once)
+    row = await service.append(context, request, dataset_id, available_at, once)
     response.headers["Location"] = f"/v1/datasets/{dataset_id}/versions"
     return DatasetVersion.model_validate(row, from_attributes=True)
 

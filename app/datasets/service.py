@@ -101,7 +101,11 @@ def create_inline(
 
 
 async def append(
-    context: RequestContext, request: Request, dataset_id: str, once: Effect
+    context: RequestContext,
+    request: Request,
+    dataset_id: str,
+    available_at: str | None,
+    once: Effect,
 ) -> DatasetVersionRow:
     """Receive rows and keep the grown table as the next version. Raises a 4xx error and leaves
     nothing otherwise."""
@@ -113,7 +117,9 @@ async def append(
         temporary(context.storage.incoming / f"{token}.grown") as grown,
     ):
         received = await receive(request, path, max_json=context.settings.max_json_bytes)
-        return await context.with_checks(_grow, context, dataset_id, path, received, grown, once)
+        return await context.with_checks(
+            _grow, context, dataset_id, path, received, grown, available_at, once
+        )
 
 
 def _grow(
@@ -122,6 +128,7 @@ def _grow(
     path: Path,
     received: ReceivedFile,
     grown: Path,
+    available_at: str | None,
     once: Effect,
 ) -> DatasetVersionRow:
     once.begin(received.fingerprint)
@@ -130,7 +137,11 @@ def _grow(
         base = repository.version(session, dataset_id, None)
         table = _source(context.storage, base)
     found = context.checks.run(
-        "append", table=table.as_dict(), rows=rows.as_dict(), output=str(grown)
+        "append",
+        table=table.as_dict(),
+        rows=rows.as_dict(),
+        output=str(grown),
+        available_at=available_at,
     )
     about = {
         "created_at": now(),

@@ -26,13 +26,19 @@ class Appended:
     replaced: int
 
 
-def append_rows(table: pd.DataFrame, rows: pd.DataFrame) -> Appended:
+def append_rows(
+    table: pd.DataFrame, rows: pd.DataFrame, *, available_at: str | None = None
+) -> Appended:
     """The table with `rows` behind it.
 
     A row whose series and stamp the table has already replaces what it says there: its given
     values count, its empty ones and left-out columns change nothing. Every other row must be
     later than all stamps of its series. Columns may be called by their usual aliases
     (`unique_id`, `ds`, `y`); where there is one series, rows need not name it.
+
+    `available_at` is the column that tells vintages of one stamp apart, where the table has them:
+    a new vintage of a stamp is then a row of its own, and a row that leaves the column empty fills
+    in all vintages of its stamp, as an actual value does.
 
     Raises InputError for columns the table does not have, values of another kind, stamps that
     cannot be placed and series that are not named.
@@ -50,11 +56,23 @@ def append_rows(table: pd.DataFrame, rows: pd.DataFrame) -> Appended:
     if item_id and item_id not in rows.columns and table[item_id].nunique() == 1:
         rows = rows.assign(**{item_id: table[item_id].dropna().iloc[0]})
     issues = _strange_columns(table, rows, [timestamp, *([item_id] if item_id else [])])
+    if available_at is not None and available_at not in table.columns:
+        issues.append(
+            Issue(
+                "available_at",
+                f"the dataset has no column '{available_at}'.",
+                "Name the column that says since when a row is known.",
+            )
+        )
     if issues:
         raise InputError(issues)
     rows = rows.reset_index(drop=True)
     old, new = _keys(table, rows, timestamp, item_id)
-    place = _places(old, new, timestamp)
+    if available_at is None:
+        place = _places(old, new, timestamp)
+    else:
+        old, new = _with_vintages(old, table, available_at), _with_vintages(new, rows, available_at)
+        rows, place = _places_of_vintages(old, new, rows, timestamp)
     known = place >= 0
     grown = pd.concat(
         [table.reset_index(drop=True), pd.DataFrame(index=range(int((~known).sum())))],
@@ -63,8 +81,9 @@ def append_rows(table: pd.DataFrame, rows: pd.DataFrame) -> Appended:
     where = place.copy()
     where[~known] = len(table) + np.arange(int((~known).sum()))
     for name in rows.columns:
-        values = _of_kind(rows[name], table[name], name, is_stamp=name == timestamp)
-        given = values.notna().to_numpy() & ~(known & (name in (timestamp, item_id)))
+        is_stamp = name in (timestamp, available_at)
+        values = _of_kind(rows[name], table[name], name, is_stamp=is_stamp)
+        given = values.notna().to_numpy() & ~(known & (name in (timestamp, item_id, available_at)))
         joined = grown[name].astype(_common_kind(table[name], values))
         joined.iloc[where[given]] = values[given].to_numpy()
         grown[name] = joined
@@ -106,10 +125,11 @@ def _strange_columns(table: pd.DataFrame, rows: pd.DataFrame, needed: list[str])
 
 @dataclass(frozen=True)
 class _Keys:
-    """Series, by number over both tables, and stamps of rows."""
+    """Series, by number over both tables, stamps and vintages of rows."""
 
     series: Ints
     time: npt.NDArray[np.datetime64]
+    vintage: npt.NDArray[np.datetime64] | None = None  # NaT where a row does not say
 
 
 def _keys(
@@ -192,6 +212,60 @@ def _places(old: _Keys, new: _Keys, timestamp: str) -> Ints:
                 Issue(timestamp, f"the stamp {pd.Timestamp(new.time[row])} {why}", mend, row + 1)
             )
     return place
+
+
+def _with_vintages(keys: _Keys, table: pd.DataFrame, available_at: str) -> _Keys:
+    vintage = np.full(len(table), np.datetime64("NaT", "us"))
+    if available_at in table.columns and (told := table[available_at].notna().to_numpy()).any():
+        stamps = _stamps(table[told], available_at)
+        vintage[told] = stamps.wall if stamps.utc is None else stamps.utc
+    return _Keys(keys.series, keys.time, vintage)
+
+
+def _places_of_vintages(
+    old: _Keys, new: _Keys, rows: pd.DataFrame, timestamp: str
+) -> tuple[pd.DataFrame, Ints]:
+    """The rows, one for each row of the table that they fill in, and the places of these."""
+    assert old.vintage is not None
+    assert new.vintage is not None
+    behind = pd.Series(old.time).groupby(old.series).max().reindex(new.series).to_numpy()
+    later = np.isnat(behind) | (new.time > behind)
+    there: dict[tuple[int, Any], list[int]] = {}
+    for row in np.flatnonzero(np.isin(old.time, new.time)):
+        there.setdefault((int(old.series[row]), old.time[row]), []).append(int(row))
+    sources, places = [], []
+    for number, key in enumerate(zip(new.series.tolist(), new.time, strict=True)):
+        of_stamp, vintage = there.get(key, []), new.vintage[number]
+        if not of_stamp and not later[number]:
+            raise InputError(
+                Issue(
+                    timestamp,
+                    f"the stamp {pd.Timestamp(key[1])} lies before the end of its series and is "
+                    "no stamp the dataset has.",
+                    "Send rows that follow, or upload the whole table anew.",
+                    number + 1,
+                )
+            )
+        fills = (
+            of_stamp if np.isnat(vintage) else [i for i in of_stamp if old.vintage[i] == vintage]
+        )
+        for place in fills or [-1]:
+            sources.append(number)
+            places.append(place)
+    spread, place_of = rows.iloc[sources].reset_index(drop=True), np.array(places, np.int64)
+    filled = place_of[place_of >= 0]
+    if len(np.unique(filled)) < len(filled):
+        lost = int(np.flatnonzero(pd.Series(place_of).duplicated() & (place_of >= 0))[0])
+        stamp = pd.Timestamp(new.time[sources[lost]])
+        raise InputError(
+            Issue(
+                timestamp,
+                f"the stamp {stamp} appears twice for one vintage.",
+                "Keep one row for each stamp, series and vintage.",
+                sources[lost] + 1,
+            )
+        )
+    return spread, place_of
 
 
 def _of_kind(values: pd.Series, like: pd.Series, name: str, *, is_stamp: bool) -> pd.Series:

@@ -149,3 +149,59 @@ class TestKinds:
         table = rows(id=[1, 2], timestamp=["2026-01-01"] * 2, load=[1.0, 2.0])
         grown = append_rows(table, rows(id=["2"], timestamp=["2026-01-02"], load=[3.0])).table
         assert grown["id"].tolist() == [1, 2, 2]
+
+
+class TestVintages:
+    """Weather as it was known at several times, and the load that came."""
+
+    @pytest.fixture
+    def table(self) -> pd.DataFrame:
+        return rows(
+            timestamp=["2026-01-02 00:00", "2026-01-02 00:00", "2026-01-02 01:00"],
+            known=["2026-01-01 00:00", "2026-01-01 12:00", "2026-01-01 12:00"],
+            wind=[1.0, 2.0, 3.0],
+            load=[float("nan")] * 3,
+        )
+
+    def test_a_new_vintage_is_a_row_of_its_own(self, table: pd.DataFrame) -> None:
+        new = rows(
+            timestamp=["2026-01-02 00:00", "2026-01-02 02:00"],
+            known=["2026-01-01 18:00", "2026-01-01 18:00"],
+            wind=[4.0, 5.0],
+        )
+        found = append_rows(table, new, available_at="known")
+        assert (found.added, found.replaced) == (2, 0)
+        assert found.table["wind"].tolist() == [1.0, 2.0, 3.0, 4.0, 5.0]
+        assert found.table["known"].tolist()[3:] == ["2026-01-01 18:00"] * 2
+
+    def test_a_vintage_that_is_there_is_corrected(self, table: pd.DataFrame) -> None:
+        new = rows(timestamp=["2026-01-02 00:00"], known=["2026-01-01 12:00"], wind=[9.0])
+        found = append_rows(table, new, available_at="known")
+        assert (found.added, found.replaced) == (0, 1)
+        assert found.table["wind"].tolist() == [1.0, 9.0, 3.0]
+
+    def test_an_actual_fills_in_every_vintage(self, table: pd.DataFrame) -> None:
+        new = rows(timestamp=["2026-01-02 00:00", "2026-01-02 01:00"], load=[70.0, 80.0])
+        found = append_rows(table, new, available_at="known")
+        assert (found.added, found.replaced) == (0, 3)
+        assert found.table["load"].tolist() == [70.0, 70.0, 80.0]
+        assert found.table["known"].tolist() == table["known"].tolist()
+
+    @pytest.mark.parametrize(
+        ("stamps", "known", "said"),
+        [
+            (["2026-01-01 00:00"], ["2026-01-01 00:00"], "no stamp the dataset has"),
+            (["2026-01-02 00:00"] * 2, ["2026-01-01 12:00"] * 2, "twice for one vintage"),
+        ],
+    )
+    def test_rows_without_a_place(
+        self, table: pd.DataFrame, stamps: list[str], known: list[str], said: str
+    ) -> None:
+        new = rows(timestamp=stamps, known=known, wind=[1.0] * len(stamps))
+        with pytest.raises(InputError, match=said) as caught:
+            append_rows(table, new, available_at="known")
+        assert caught.value.issues[0].row == len(stamps)
+
+    def test_the_column_must_be_there(self, table: pd.DataFrame) -> None:
+        with pytest.raises(InputError, match="no column 'issued'"):
+            append_rows(table, rows(timestamp=["2026-01-03"]), available_at="issued")
