@@ -5,10 +5,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
+from app.core.artefacts import open_store
 from app.core.logs import LogLevel
 from app.core.storage import Storage
 from autopq.data.limits import TableLimits
@@ -26,6 +27,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var"), description="Folder of the database and all files.")
     database_url: str | None = Field(
         None, description="SQLAlchemy address; a SQLite file in `data_dir` by default."
+    )
+    artefacts_url: str | None = Field(
+        None,
+        description="Where other machines find datasets, models and forecasts: `file:///folder` or "
+        "`s3://bucket/prefix`; `data_dir` alone by default.",
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
@@ -124,9 +130,17 @@ class Settings(BaseSettings):
     )
     supervise: bool = Field(True, description="Run jobs from this process, or only answer.")
 
+    @field_validator("artefacts_url")
+    @classmethod
+    def _known_store(cls, url: str | None) -> str | None:
+        if url is not None:
+            open_store(url)
+        return url
+
     @cached_property
     def storage(self) -> Storage:
-        return Storage(self.data_dir.resolve())
+        shared = None if self.artefacts_url is None else open_store(self.artefacts_url)
+        return Storage(self.data_dir.resolve(), shared)
 
     @property
     def table_limits(self) -> TableLimits:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import compile_path
 
+from app.core.artefacts import StoreUnavailableError
 from app.core.database import passes
 from app.core.errors import (
     PROBLEM_MEDIA_TYPE,
@@ -147,4 +148,6 @@ def unexpected(path: str, error: Exception) -> Response:
     told: AppError = AppError("Something went wrong inside the service; its log says what.")
     if passes(error):
         told = UnavailableError("The database does not answer.", headers={"Retry-After": "2"})
+    if isinstance(error, StoreUnavailableError):
+        told = UnavailableError("The store of files does not answer.", headers={"Retry-After": "2"})
     return problem_response(told.problem(path), told.headers)

@@ -5,6 +5,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.core.artefacts import ArtefactStore
+
+INLINE_ROLES = ("history", "future")  # of tables that come with a forecast's request
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -21,6 +24,8 @@ class Storage:
     """Folders below one root: uploads in progress, datasets, models, forecasts, worker logs."""
 
     root: Path
+    # Where other machines find the files; None where they look into the same folder.
+    shared: ArtefactStore | None = None
 
     def prepare(self) -> None:
         self.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # tables are nobody else's
@@ -76,24 +81,54 @@ class Storage:
     def log(self, name: str) -> Path:
         return _named(self.logs, f"{name}.log")
 
+    def publish(self, path: Path) -> None:
+        """To be called once a file or a model is written and before a row names it: from then on
+        every machine can `bring` it. Raises ArtefactError."""
+        if self.shared is not None:
+            self.shared.put(self._name(path), path)
+
+    def bring(self, path: Path) -> Path:
+        """The path, after what it stands for was fetched if this machine does not have it yet.
+        Raises ArtefactError."""
+        if self.shared is not None and not path.exists():
+            self.shared.fetch(self._name(path), path)
+        return path
+
+    def discard(self, path: Path) -> None:
+        """Remove a file or a model, here and where other machines find it."""
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+        if self.shared is not None:
+            self.shared.delete(self._name(path))
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self.root).as_posix()
+
     def discard_attempt(self, job_id: str, attempt: int) -> None:
         """Remove whatever an attempt without a result left behind."""
+        if self.shared is not None:
+            self.shared.delete(self._name(self.attempt_model(job_id, attempt)))
         for leftover in self.models.glob(f"{_named(self.models, job_id).name}-{attempt}*"):
             if leftover.name.removeprefix(f"{job_id}-").split(".")[0] == str(attempt):
                 shutil.rmtree(leftover, ignore_errors=True)
 
-    def discard_dataset(self, dataset_id: str) -> None:
+    def discard_dataset(self, dataset_id: str, versions: int) -> None:
         """Remove all versions of a dataset."""
-        for file in (_named(self.datasets, dataset_id), *self.datasets.glob(f"{dataset_id}.*")):
-            file.unlink(missing_ok=True)
+        for version in range(1, versions + 1):
+            self.discard(self.dataset(dataset_id, version))
 
-    def discard_job(self, job_id: str) -> None:
+    def discard_job(self, job_id: str, attempts: int) -> None:
         """Remove the models and the logs of all attempts."""
-        for model in self.models.glob(f"{job_id}-*"):
-            shutil.rmtree(model, ignore_errors=True)
+        for attempt in range(1, attempts + 1):
+            self.discard_attempt(job_id, attempt)
         for log in self.logs.glob(f"{job_id}-*.log"):
             log.unlink(missing_ok=True)
 
-    def discard_forecast(self, forecast_id: str) -> None:
-        for leftover in self.forecasts.glob(f"{_named(self.forecasts, forecast_id).name}*"):
-            leftover.unlink(missing_ok=True)
+    def discard_forecast(self, forecast_id: str, attempts: int) -> None:
+        """Remove its tables and the results of all attempts."""
+        results = [self.forecast(forecast_id, number) for number in range(1, attempts + 1)]
+        tables = [self.inline_table(forecast_id, role) for role in INLINE_ROLES]
+        for file in (*results, *tables):
+            self.discard(file)

@@ -73,6 +73,7 @@ def _keep(
     kept = context.storage.dataset(dataset_id, 1)
     path.rename(kept)
     try:
+        context.storage.publish(kept)
         with context.write() as session:
             quotas.one_at_a_time(context, session)
             quotas.check_room(context, session, received.size_bytes)
@@ -82,7 +83,7 @@ def _keep(
             answer = Dataset.model_validate(dataset, from_attributes=True)
             once.keep(session, answer, status=201, location=f"/v1/datasets/{dataset_id}")
     except BaseException:
-        kept.unlink(missing_ok=True)
+        context.storage.discard(kept)
         raise
     return dataset
 
@@ -171,6 +172,7 @@ def _grow(
         answer = DatasetVersion.model_validate(row, from_attributes=True)
         once.keep(session, answer, status=201, location=f"/v1/datasets/{dataset_id}/versions")
         grown.rename(kept)
+        context.storage.publish(kept)
     return row
 
 
@@ -201,7 +203,7 @@ def delete(context: RequestContext, dataset_id: str) -> None:
         if user is not None:
             raise ConflictError(f"'{user}' still uses the dataset; cancel it or wait for its end.")
         repository.delete(session, row, now())
-    context.storage.discard_dataset(dataset_id)
+    context.storage.discard_dataset(dataset_id, row.version)
 
 
 def source_of(
@@ -212,4 +214,5 @@ def source_of(
 
 
 def _source(storage: Storage, row: DatasetVersionRow) -> TableSource:
-    return TableSource(storage.dataset(row.dataset_id, row.version), row.media_type)
+    path = storage.bring(storage.dataset(row.dataset_id, row.version))
+    return TableSource(path, row.media_type)

@@ -68,4 +68,5 @@ class PredictionKeeper:
         with self._database.write() as session:
             ended = transitions.end_running(session, now(), reason=reason, crashed=crashed)
         for forecast_id, attempt in ended:
-            self._settings.storage.forecast(forecast_id, attempt).unlink(missing_ok=True)
+            storage = self._settings.storage
+            storage.discard(storage.forecast(forecast_id, attempt))

@@ -11,7 +11,7 @@ import structlog
 
 from app.core import idempotency
 from app.core.clock import now
-from app.core.database import Database
+from app.core.database import Database, passes
 from app.engine.base import Engine
 from app.engine.host_meter import HostMeterKeeper
 from app.engine.lease import Lease
@@ -74,9 +74,12 @@ class Supervisor:
         while not self._stopping.wait(self._settings.poll_seconds):
             try:
                 self._turn()
-            except Exception:
+            except Exception as error:
                 # A locked or unreachable database passes; giving up would strand every job.
-                log.exception("supervisor turn failed")
+                if passes(error):
+                    log.warning("the database cannot be used now", error=str(error))
+                else:
+                    log.exception("supervisor turn failed")
         self._hand_over(_STOPPED)
 
     def _turn(self) -> None:

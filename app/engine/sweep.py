@@ -2,10 +2,14 @@
 
 import shutil
 import time
+from collections.abc import Mapping, Set
+from datetime import timedelta
 from pathlib import Path
 
 import structlog
 
+from app.core.artefacts import ArtefactStore
+from app.core.clock import now
 from app.core.database import Database
 from app.core.storage import Storage
 from app.datasets import repository as datasets
@@ -40,10 +44,34 @@ def sweep(storage: Storage, database: Database, *, min_age: float = MIN_AGE_S) -
         for path in storage.forecasts.iterdir()
         if path.name.split("-")[0].split(".")[0] not in asked_for
     ]
+    if storage.shared is not None:
+        _sweep_shared(storage, storage.shared, wanted, asked_for, min_age)
     for path in left:
         if time.time() - path.stat().st_mtime >= min_age:
             log.info("removing a leftover", name=path.name)
             _remove(path)
+
+
+def _sweep_shared(
+    storage: Storage,
+    shared: ArtefactStore,
+    wanted: Mapping[Path, Set[str]],
+    asked_for: Set[str],
+    min_age: float,
+) -> None:
+    """The same where other machines find the files."""
+    oldest = now() - timedelta(seconds=min_age)
+    for folder in (storage.datasets, storage.models, storage.forecasts):
+        for name, written in shared.names(folder.name).items():
+            last = name.rpartition("/")[2]
+            known = (
+                last.split("-")[0].split(".")[0] in asked_for
+                if folder == storage.forecasts
+                else last in wanted[folder]
+            )
+            if not known and written < oldest:
+                log.info("removing a leftover", name=name)
+                shared.delete(name)
 
 
 def _remove(path: Path) -> None:

@@ -1,7 +1,6 @@
 """Takes forecast requests in and reads finished forecasts. It loads no model."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 from app.accounts import quotas
@@ -12,7 +11,7 @@ from app.core.context import RequestContext
 from app.core.database import ReadSession
 from app.core.errors import ConflictError, Problem, invalid
 from app.core.idempotency import Effect
-from app.core.storage import Storage
+from app.core.storage import INLINE_ROLES, Storage
 from app.datasets import repository as datasets
 from app.datasets.references import TableReference
 from app.forecasts import repository
@@ -22,7 +21,7 @@ from app.models import repository as models
 from app.settings import Settings
 from autopq.forecast import Forecast
 
-HISTORY, FUTURE = "history", "future"
+HISTORY, FUTURE = INLINE_ROLES
 
 
 def create(
@@ -34,7 +33,7 @@ def create(
     try:
         return _create(context, forecast_id, model_id, request, once)
     except BaseException:
-        context.storage.discard_forecast(forecast_id)
+        context.storage.discard_forecast(forecast_id, attempts=0)
         raise
 
 
@@ -68,7 +67,7 @@ def _create(
     }
     checked = context.checks.run(
         "forecast",
-        model=str(storage.attempt_model(model.job_id, model.attempt)),
+        model=str(storage.bring(storage.attempt_model(model.job_id, model.attempt))),
         **{name: source and source.as_dict() for name, source in sources.items()},
     )
     _check_size(request.paths, checked["series"], model.config["horizon"], context.settings)
@@ -118,6 +117,7 @@ def _keep(
         }
     path = storage.inline_table(forecast_id, role)
     path.write_text(json.dumps({"columns": reference.columns}), encoding="utf-8")
+    storage.publish(path)
     return {"media_type": INLINE_MEDIA_TYPE}
 
 
@@ -133,7 +133,7 @@ def source_of(
         if dataset_id
         else storage.inline_table(forecast_id, role)
     )
-    return TableSource(path, kept["media_type"])
+    return TableSource(storage.bring(path), kept["media_type"])
 
 
 def finished(context: RequestContext, session: ReadSession, forecast_id: str) -> ForecastRow:
@@ -156,9 +156,9 @@ def delete(context: RequestContext, forecast_id: str) -> None:
             raise ConflictError(f"The forecast is {row.state}.", headers={"Retry-After": "1"})
         repository.delete(session, row, now())
     context.rendered.forget(context.principal.tenant_id, f"/v1/forecasts/{forecast_id}")
-    context.storage.discard_forecast(forecast_id)
+    context.storage.discard_forecast(forecast_id, row.attempt)
 
 
 def load(context: RequestContext, row: ForecastRow, *, paths: bool = False) -> Forecast:
-    path: Path = context.storage.forecast(row.id, row.attempt)
+    path = context.storage.bring(context.storage.forecast(row.id, row.attempt))
     return Forecast.load(path, paths=paths)

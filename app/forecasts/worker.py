@@ -82,6 +82,12 @@ class PredictionWorker:
             if not (waiting and self._serve(meter)):
                 self._stop.wait(self._settings.poll_seconds)
 
+    def _keep(self, forecast: Forecast, forecast_id: str, attempt: int) -> None:
+        storage = self._settings.storage
+        path = storage.forecast(forecast_id, attempt)
+        forecast.save(path)
+        storage.publish(path)
+
     def _any_queued(self) -> bool:
         with self._database.read() as session:
             return repository.any_queued(session)
@@ -98,7 +104,7 @@ class PredictionWorker:
         try:
             with meter.phase("predict"):
                 forecast = self._forecast(forecast_id)
-                forecast.save(self._settings.storage.forecast(forecast_id, attempt))
+                self._keep(forecast, forecast_id, attempt)
             problem = None
         except InputError as error:
             problem = from_input_error(error).problem()
@@ -116,7 +122,8 @@ class PredictionWorker:
     def _forecast(self, forecast_id: str) -> Forecast:
         storage, limits = self._settings.storage, self._settings.table_limits
         row, model = patiently(lambda: self._rows(forecast_id), unless=is_orphan)
-        fitted = self._models.get(storage.attempt_model(model.job_id, model.attempt))
+        directory = storage.bring(storage.attempt_model(model.job_id, model.attempt))
+        fitted = self._models.get(directory)
         history, future = (
             None if source is None else source.read(limits) for source in self._sources(row)
         )
@@ -136,7 +143,8 @@ class PredictionWorker:
                     transitions.reject(session, forecast_id, attempt, problem, now())
         except FenceLostError:
             if not self._has_result(forecast_id, attempt):  # from a try whose answer never came
-                self._settings.storage.forecast(forecast_id, attempt).unlink(missing_ok=True)
+                storage = self._settings.storage
+                storage.discard(storage.forecast(forecast_id, attempt))
 
     def _has_result(self, forecast_id: str, attempt: int) -> bool:
         with self._database.read() as session:

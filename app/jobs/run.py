@@ -119,11 +119,13 @@ class Worker:
         if self._reporter.should_stop():
             raise Stopped("stopped after the fit")
         result.model.save(self._directory)
+        self._settings.storage.publish(self._directory)
         return result
 
     def _task(self) -> tuple[TaskConfig, TableSource]:
         job, table = patiently(self._rows, unless=is_orphan)
-        path = self._settings.storage.dataset(table.dataset_id, table.version)
+        storage = self._settings.storage
+        path = storage.bring(storage.dataset(table.dataset_id, table.version))
         return TaskConfig.model_validate(job.config), TableSource(path, table.media_type)
 
     def _rows(self) -> tuple[JobRow, DatasetVersionRow]:

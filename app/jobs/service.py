@@ -157,7 +157,7 @@ def delete(context: RequestContext, job_id: str) -> None:
         backtests.remove(session, job_id)
         repository.remove(session, job, now())
     # What a crash leaves here, the supervisor's sweep removes.
-    context.storage.discard_job(job_id)
+    context.storage.discard_job(job_id, job.attempt)
 
 
 def leaderboard(session: ReadSession, job_id: str) -> list[LeaderboardEntryRow]:

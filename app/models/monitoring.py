@@ -31,16 +31,17 @@ def monitor(context: RequestContext, reference: str, actuals: TableReference | N
         if given.dataset_id is not None:
             version = datasets.version(session, given.dataset_id, given.version)
     chosen_by = model.summary["test"] or model.summary["validation"]
+    storage = context.storage
     document = {
-        "forecasts": [str(context.storage.forecast(row.id, row.attempt)) for row in finished],
+        "forecasts": [str(storage.bring(storage.forecast(r.id, r.attempt))) for r in finished],
         "config": model.config,
         "freq": job.audit["freq"],
         "reference": chosen_by.get(_SCORE),
     }
-    with temporary(context.storage.incoming / ids.new("actuals")) as path:
+    with temporary(storage.incoming / ids.new("actuals")) as path:
         if version is not None:
-            path_of = context.storage.dataset(version.dataset_id, version.version)
-            source = TableSource(path_of, version.media_type)
+            kept = storage.bring(storage.dataset(version.dataset_id, version.version))
+            source = TableSource(kept, version.media_type)
         else:
             path.write_text(json.dumps({"columns": given.columns}), encoding="utf-8")
             source = TableSource(path, INLINE_MEDIA_TYPE)

@@ -70,7 +70,7 @@ def delete(context: RequestContext, reference: str) -> None:
         if user is not None:
             raise ConflictError(f"'{user}' still uses the model; wait for its end.")
         repository.remove(session, row, now())
-    shutil.rmtree(context.storage.attempt_model(row.job_id, row.attempt), ignore_errors=True)
+    context.storage.discard(context.storage.attempt_model(row.job_id, row.attempt))
 
 
 def archive(context: RequestContext, reference: str) -> Archive:
@@ -79,7 +79,7 @@ def archive(context: RequestContext, reference: str) -> Archive:
     Raises NotFoundError."""
     with context.read() as session:
         row = repository.get(session, reference)
-    folder = context.storage.attempt_model(row.job_id, row.attempt)
+    folder = context.storage.bring(context.storage.attempt_model(row.job_id, row.attempt))
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - closed by who sends it
     try:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:
