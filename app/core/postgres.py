@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BACKEND = "postgresql"
@@ -37,6 +37,10 @@ _SESSION = {
 }
 
 
+class MissingDriverError(SQLAlchemyError):
+    """The driver is not installed."""
+
+
 class AdvisoryLock(IntEnum):
     """Numbers that mean something to the processes of this service alone."""
 
@@ -52,7 +56,12 @@ def engine_for(url: str) -> Engine:
     """An engine that notices lost connections before they are used."""
     address: URL = make_url(url).set(drivername=_DRIVER)
     ours = {name: value for name, value in _CLIENT_KEEPALIVE.items() if name not in address.query}
-    engine = create_engine(address, connect_args=ours, pool_pre_ping=True)
+    try:
+        engine = create_engine(address, connect_args=ours, pool_pre_ping=True)
+    except ModuleNotFoundError as error:
+        raise MissingDriverError(
+            "PostgreSQL needs the extra `postgres`: pip install 'autopq-service[postgres]'"
+        ) from error
     event.listen(engine, "connect", _prepare)
     return engine
 

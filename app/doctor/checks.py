@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -140,9 +141,11 @@ def database(settings: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis("database", "ok", f"{path} will be made.")
         yield _exposure(settings.host, local=local, has_key=False)
         return
-    opened = open_database(settings.resolved_database_url)
     try:
-        with opened.look() as connection:
+        with (
+            closing(open_database(settings.resolved_database_url)) as opened,
+            opened.look() as connection,
+        ):
             options = {"version_table": migrations.VERSION_TABLE}
             context = MigrationContext.configure(connection, opts=options)
             diagnosis, has_tables = _revision(context.get_current_revision())
@@ -156,8 +159,6 @@ def database(settings: Settings) -> Iterator[Diagnosis]:
             "Check AUTOPQ_DATABASE_URL, and that the file or server is whole.",
         )
         return
-    finally:
-        opened.close()
     yield diagnosis
     yield _exposure(settings.host, local=local, has_key=has_key)
 

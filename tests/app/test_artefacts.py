@@ -1,19 +1,26 @@
 """A folder and an S3-compatible server keep the contract of stores of artefacts."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import obstore
 import pytest
 from obstore.store import S3Store
 
+from app.core import migrations
 from app.core.artefacts import ArtefactStore, StoreUnavailableError, open_store
+from app.core.schema import open_database
+from app.engine.sweep import sweep
+from app.settings import Settings
+from tests.app.furniture import furnish
 from tests.contracts.artefacts import ArtefactStoreContract, Tamper
 
 BUCKET = "autopq"
@@ -93,6 +100,60 @@ class TestS3(ArtefactStoreContract):
         source.write_bytes(b"1")
         with pytest.raises(StoreUnavailableError):
             open_store("s3://nowhere/").put("datasets/ds_1", source)
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_machine_without_the_files_fetches_them(
+    make_service: Callable[..., Any], table: Any
+) -> None:
+    url = f"s3://{BUCKET}/service"
+    service = make_service(artefacts_url=url)
+    store = open_store(url)
+
+    def leave_nothing() -> None:
+        """As on another machine, or after the disk was lost."""
+        for folder in ("datasets", "models", "forecasts"):
+            for path in (service.data_dir / folder).iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    dataset_id = service.upload(table)
+    leave_nothing()
+    job = service.finish(service.submit(dataset_id)["id"])
+    assert job["state"] == "succeeded", job
+    assert list(store.names("models")) == [f"models/{job['id']}-1"]
+    leave_nothing()
+    history = {"dataset_id": dataset_id}
+    forecast = service.forecast(job["model_id"], history=history, future_covariates=history)
+    assert forecast["state"] == "succeeded", forecast
+    leave_nothing()
+    assert service.http.get(f"/v1/forecasts/{forecast['id']}").status_code == 200
+    service.http.delete(f"/v1/forecasts/{forecast['id']}").raise_for_status()
+    service.http.delete(f"/v1/jobs/{job['id']}").raise_for_status()
+    service.http.delete(f"/v1/datasets/{dataset_id}").raise_for_status()
+    for folder in ("datasets", "models", "forecasts"):
+        assert store.names(folder) == {}
+        assert list((service.data_dir / folder).iterdir()) == []
+
+
+@pytest.mark.usefixtures("aws")
+def test_what_no_row_names_is_swept_after_a_while(tmp_path: Path) -> None:
+    store = open_store(f"s3://{BUCKET}/sweep")
+    settings = Settings(data_dir=tmp_path, artefacts_url=f"s3://{BUCKET}/sweep")
+    settings.storage.prepare()
+    database = open_database(settings.resolved_database_url)
+    migrations.upgrade(database.engine)
+    ids = furnish(database, settings.storage, "default", "default")
+    wanted = f"datasets/{ids['dataset_id']}"
+    source = tmp_path / "source"
+    source.write_bytes(b"1")
+    for name in (wanted, "datasets/ds_none", "models/job_none-1", "forecasts/fc_none-1.parquet"):
+        store.put(name, source)
+    sweep(settings.storage, database)  # they may belong to a request that is just served
+    assert len(store.names("datasets")) == 2
+    sweep(settings.storage, database, min_age=-60)
+    database.close()
+    assert list(store.names("datasets")) == [wanted]
+    assert store.names("models") == store.names("forecasts") == {}
 
 
 def void(_: object) -> None:

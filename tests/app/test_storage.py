@@ -179,8 +179,8 @@ class TestNames:
             lambda: storage.inline_table(f"{name}/", "history"),
             lambda: storage.attempt_model(f"{name}/", 1),
             lambda: storage.log(f"{name}/"),
-            lambda: storage.discard_dataset(name),
-            lambda: storage.discard_forecast(name),
+            lambda: storage.discard_dataset(name, 1),
+            lambda: storage.discard_forecast(name, 1),
             lambda: storage.discard_attempt(name, 1),
         ):
             with pytest.raises(ValueError, match="no name"):
