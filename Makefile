@@ -14,7 +14,7 @@ REPORT ?= $(OUT)/training.md
 PRESET ?= default
 PORT ?= 8000
 
-.PHONY: help demo serve test test-all test-cluster fuzz lint format bench bench-training bench-peers bench-autogluon bench-many lock clean
+.PHONY: help demo serve test test-all test-cluster fuzz lint format bench bench-training bench-peers bench-autogluon bench-many bench-queue lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -80,6 +80,9 @@ bench-autogluon: $(DEMO_DATA) ## Forecast the same windows by AutoGluon-TimeSeri
 
 bench-many: $(INSTALLED) ## Measure time and memory of one job over many series
 	$(BIN)/python -m benchmarks.many_series
+
+bench-queue: $(INSTALLED) ## Measure how fast jobs are claimed on PostgreSQL
+	$(BIN)/python -m benchmarks.queue
 
 lock: ## Resolve the newest allowed versions into requirements.lock
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

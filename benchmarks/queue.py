@@ -8,11 +8,15 @@ says that each is ended at once, which keeps as few at work as a service would.
 
 import argparse
 import multiprocessing
+import os
 import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
 
+import psutil
 from sqlalchemy import func, insert, select
 
 from app.accounts.tables import TenantRow
@@ -74,12 +78,20 @@ def fill(database: Database, jobs: int, tenants: int) -> None:
         )
 
 
-def claim_all(url: str, begin_at: float, end: bool) -> list[str]:
-    """Ids of what this process claimed."""
+@dataclass(frozen=True)
+class Share:
+    """Ids of what one process claimed, and the processor time it took."""
+
+    claimed: list[str]
+    cpu_seconds: float
+
+
+def claim_all(url: str, begin_at: float, end: bool) -> Share:
     database = open_database(url)
     with database.look():
         pass
     time.sleep(max(begin_at - time.time(), 0))
+    began = time.process_time()
     claimed = []
     misses = 0
     while misses < 3:  # another may just hold the last ones
@@ -92,8 +104,21 @@ def claim_all(url: str, begin_at: float, end: bool) -> list[str]:
             time.sleep(0.01)
         else:
             claimed.append(found[0])
+    spent = time.process_time() - began
     database.close()
-    return claimed
+    return Share(claimed, spent)
+
+
+def cpu_seconds(pid: int) -> float:
+    """Of a server and all its processes, also those that have ended."""
+    server = psutil.Process(pid)
+    times = server.cpu_times()
+    total = times.user + times.system + times.children_user + times.children_system
+    for child in server.children():
+        with suppress(psutil.Error):
+            spent = child.cpu_times()
+            total += spent.user + spent.system
+    return float(total)
 
 
 def measure(jobs: int, tenants: int, claimers: int, *, end: bool) -> None:
@@ -105,16 +130,21 @@ def measure(jobs: int, tenants: int, claimers: int, *, end: bool) -> None:
         context = multiprocessing.get_context("spawn")
         with ProcessPoolExecutor(claimers, mp_context=context) as pool:
             list(pool.map(time.sleep, [0.5] * claimers))  # the processes are there
+            before = cpu_seconds(server.pid)
             begin_at = time.time() + 3.0
-            shares = [pool.submit(claim_all, url, begin_at, end) for _ in range(claimers)]
-            claimed = [job_id for share in shares for job_id in share.result()]
+            futures = [pool.submit(claim_all, url, begin_at, end) for _ in range(claimers)]
+            shares = [future.result() for future in futures]
             seconds = time.time() - begin_at
+            serving = cpu_seconds(server.pid) - before
+        claimed = [job_id for share in shares for job_id in share.claimed]
         check(database, claimed, jobs)
         database.close()
     kept = "ended at once" if end else "left at work"
     print(
         f"{jobs} jobs of {tenants} tenants, {claimers} claimers, {kept}: {seconds:.1f} s, "
-        f"{jobs / seconds:.0f} claims/s, none twice"
+        f"{jobs / seconds:.0f} claims/s, none twice; processor time a claim "
+        f"{1000 * sum(share.cpu_seconds for share in shares) / jobs:.2f} ms + "
+        f"{1000 * serving / jobs:.2f} ms in PostgreSQL; load average {os.getloadavg()[0]:.1f}"
     )
 
 

@@ -78,6 +78,12 @@ class PostgresServer:
         """Address for SQLAlchemy and for the service's settings."""
         return f"postgresql://autopq:{self._password}@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def pid(self) -> int:
+        """Of the process whose children serve the connections."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Returns when it answers."""
         settings = {
