@@ -70,5 +70,5 @@ def _last_starts(session: ReadSession) -> dict[str, datetime | None]:
     started, queued = aliased(JobRow), aliased(JobRow)
     last = select(func.max(started.started_at)).where(started.tenant_id == TenantRow.id)
     waits = select(queued.id).where(queued.tenant_id == TenantRow.id, queued.state == "queued")
-    query = select(TenantRow.id, last.scalar_subquery()).where(waits.exists())
-    return dict(session.execute(query).tuples().all())
+    query = select(TenantRow.id, last.scalar_subquery().label("last")).where(waits.exists())
+    return {row.id: row.last for row in session.execute(query)}

@@ -118,7 +118,7 @@ def test_a_machine_without_the_files_fetches_them(
 
     dataset_id = service.upload(table)
     leave_nothing()
-    job = service.finish(service.submit(dataset_id)["id"])
+    job = service.finish(service.submit(dataset_id)["id"], 300)
     assert job["state"] == "succeeded", job
     assert list(store.names("models")) == [f"models/{job['id']}-1"]
     leave_nothing()
