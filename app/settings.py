@@ -77,6 +77,17 @@ class Settings(BaseSettings):
         le=19,
         description="How far jobs stand back where the service and forecasts want a core as well.",
     )
+    trial_workers: int | None = Field(
+        None,
+        ge=1,
+        description="Processes that a job may try settings in side by side; its machine's cores "
+        "by default.",
+    )
+    trials_database_url: str | None = Field(
+        None,
+        description="SQLAlchemy address of a database for the trials of searches, which must not "
+        "be the service's own; a file in the job's folder by default.",
+    )
     heartbeat_seconds: float = Field(
         1.0, gt=0, description="How often a worker writes progress and electricity."
     )
@@ -181,7 +192,7 @@ class Settings(BaseSettings):
 
 def _shown(name: str, value: Any) -> Any:
     """The value without the password that an address may hold."""
-    if name != "database_url" or value is None:
+    if name not in ("database_url", "trials_database_url") or value is None:
         return value
     url = make_url(value)
     return url.set(query=dict.fromkeys(url.query, "***")).render_as_string(hide_password=True)

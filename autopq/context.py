@@ -1,6 +1,7 @@
 """What every fit of the library is given besides data: randomness, device, ears."""
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,9 @@ class FitContext:
     device: torch.device
     # How row-wise models see the series, where that was chosen once for all of them.
     views: "Views | None" = None
+    # Takes a fit's loss on validation data while it goes on, at points that are the same for all
+    # settings of a component. Raises Pruned where the fit should end.
+    report: Callable[[float], None] = lambda _: None
 
     def generator(self, label: str) -> np.random.Generator:
         return np.random.default_rng([self.seed, zlib.crc32(label.encode())])

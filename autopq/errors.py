@@ -3,6 +3,7 @@
 AutoPQError
 ├── InputError      the user's table or task is unusable; carries one `Issue` per finding
 ├── ArtifactError   a saved model or forecast is damaged or from an unknown version
+├── Pruned          a trial fell behind others and need not go on; not a failure
 └── Stopped         the observer asked to stop; not a failure
 """
 
@@ -46,3 +47,7 @@ class ArtifactError(AutoPQError):
 
 class Stopped(AutoPQError):
     """The observer asked to stop. Raised between trials and between epochs."""
+
+
+class Pruned(AutoPQError):
+    """A trial's intermediate value is worse than what others had at the same point."""

@@ -29,7 +29,8 @@ class TrialRecord:
     """One finished trial: a fit, or one evaluation of a searched setting.
 
     `score` is the validation score (lower is better), None when the trial failed; then `error`
-    holds the reason.
+    holds the reason. `earlier` says that an earlier run of the same search finished it, and that
+    nothing was run again. `warm_start` is where its setting came from, if it did well before.
     """
 
     phase: Phase
@@ -42,6 +43,8 @@ class TrialRecord:
     quantile_model: str | None = None
     training_method: str | None = None
     error: str | None = None
+    earlier: bool = False
+    warm_start: str | None = None
 
 
 class Observer(Protocol):

@@ -2,6 +2,7 @@
 evaluate, calibrate, refit; a backtest of the winner comes before its refit.
 Every step is somebody else's work; this file only says in which order."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +37,10 @@ from autopq.search.cost import Workbench
 from autopq.search.ensemble import select_ensemble
 from autopq.search.points import PointFit, fit_out_of_fold, fit_points, richest
 from autopq.search.refit import members, refit, refit_cost
-from autopq.search.tuning import tune
+from autopq.search.study import SearchStore, WarmStart
+from autopq.search.trials import local_runner
+from autopq.search.trials.base import TrialRunner
+from autopq.search.tuning import Search, tune
 from autopq.search.variants import variants
 from autopq.situation import history_rows
 from autopq.task import TaskConfig
@@ -59,8 +63,11 @@ class AutoPQ:
 
     Selects a point forecaster and a quantile model on validation data and returns the pair that
     scores best. `meter` must be running if given; without one the fit runs its own. `device` is
-    `auto`, `cpu` or a torch device name. Raises InputError for training methods that the task
-    cannot use.
+    `auto`, `cpu` or a torch device name. Trials of hyper-parameters go to `runner`, by default one
+    with as many processes as there are cores; with a `store` a search that was cut off goes on
+    where it ended; `warm_start` are settings to try first.
+
+    Raises InputError for training methods that the task cannot use.
     """
 
     def __init__(
@@ -70,6 +77,9 @@ class AutoPQ:
         observer: Observer | None = None,
         meter: EnergyMeter | None = None,
         device: str = "auto",
+        runner: TrialRunner | None = None,
+        store: SearchStore | None = None,
+        warm_start: Sequence[WarmStart] = (),
     ) -> None:
         self.config = config
         self._effort: Effort = effort(config)
@@ -78,6 +88,9 @@ class AutoPQ:
         self._meter = meter
         name = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
         self._context = FitContext(config.seed, self._observer, torch.device(name))
+        # One GPU is not shared between processes.
+        workers = 1 if self._context.device.type == "cuda" else config.trial_workers
+        self._search = Search(runner or local_runner(workers), store, tuple(warm_start))
 
     def fit(self, table: pd.DataFrame | Path | str) -> FitResult:
         """Fit on a long table, or on the path of one (CSV, Parquet or Arrow).
@@ -85,6 +98,7 @@ class AutoPQ:
         Raises InputError when the table does not fit the task, Stopped when the observer asks.
         """
         with ExitStack() as stack:
+            stack.callback(self._search.runner.close)
             meter = self._meter or stack.enter_context(create_meter(sink=self._observer.energy))
             budget = Budget(self.config, meter)
             # Fits of the search listen to the budget as well; what comes after does not.
@@ -107,7 +121,9 @@ class AutoPQ:
             context = replace(self._context, views=views)
         with bench.phase("select"):
             points, failed = fit_points(splits, self.config, self._effort, search, bench)
-            tuned_points, tuned = tune(splits, self.config, self._effort, search, bench)
+            tuned_points, tuned = tune(
+                splits, self.config, self._effort, search, bench, self._search
+            )
             points = sorted([*points, *tuned_points], key=lambda point: point.mae)
             self._out_of_fold(points, splits, search, bench)
         with bench.phase("quantiles"):

@@ -122,6 +122,13 @@ class TaskConfig(BaseModel):
     max_trials: int | None = Field(
         None, ge=0, description="Candidates and settings to try at most, beyond the references."
     )
+    trial_workers: int | None = Field(
+        None,
+        ge=1,
+        le=1024,
+        description="Processes that try settings of hyper-parameters side by side, at most; the "
+        "machine's cores when not given. What is found does not depend on it.",
+    )
     forecasters: tuple[str, ...] | None = Field(
         None, min_length=1, description="Point forecasters to try; the preset's when not given."
     )

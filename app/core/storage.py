@@ -21,7 +21,8 @@ def _named(folder: Path, name: str) -> Path:
 
 @dataclass(frozen=True)
 class Storage:
-    """Folders below one root: uploads in progress, datasets, models, forecasts, worker logs."""
+    """Folders below one root: uploads in progress, datasets, models, forecasts, searches under way,
+    worker logs."""
 
     root: Path
     # Where other machines find the files; None where they look into the same folder.
@@ -34,6 +35,7 @@ class Storage:
             self.datasets,
             self.models,
             self.forecasts,
+            self.searches,
             self.logs,
             self.energy,
         ):
@@ -56,6 +58,11 @@ class Storage:
         return self.root / "forecasts"
 
     @property
+    def searches(self) -> Path:
+        """What jobs have tried so far, for the next attempt."""
+        return self.root / "searches"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 
@@ -71,6 +78,9 @@ class Storage:
     def attempt_model(self, job_id: str, attempt: int) -> Path:
         """The model an attempt writes. It counts only once a model row names it."""
         return _named(self.models, f"{job_id}-{attempt}")
+
+    def search(self, job_id: str) -> Path:
+        return _named(self.searches, job_id)
 
     def forecast(self, forecast_id: str, attempt: int) -> Path:
         return _named(self.forecasts, f"{forecast_id}-{attempt}.parquet")
@@ -120,11 +130,15 @@ class Storage:
             self.discard(self.dataset(dataset_id, version))
 
     def discard_job(self, job_id: str, attempts: int) -> None:
-        """Remove the models and the logs of all attempts."""
+        """Remove the search, and the models and the logs of all attempts."""
+        self.discard_search(job_id)
         for attempt in range(1, attempts + 1):
             self.discard_attempt(job_id, attempt)
         for log in self.logs.glob(f"{job_id}-*.log"):
             log.unlink(missing_ok=True)
+
+    def discard_search(self, job_id: str) -> None:
+        shutil.rmtree(self.search(job_id), ignore_errors=True)
 
     def discard_forecast(self, forecast_id: str, attempts: int) -> None:
         """Remove its tables and the results of all attempts."""

@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from app.core.clock import now
-from app.core.database import Database
+from app.core.database import Database, WriteSession
 from app.core.plain import plain
 from app.energy import ledger
 from app.jobs import repository, transitions
@@ -75,7 +75,7 @@ class Reporter:
             "score": plain(trial.score),
         }
         with self._lock:
-            self._finished += 1
+            self._finished += not trial.earlier
             if self._is_best(shown):
                 self._best = shown
             self._values |= {"trials": self._finished, "best": self._best}
@@ -106,7 +106,7 @@ class Reporter:
             self._unsure = at, _Sent(values, len(news), len(trials), len(energy))
             with self._database.write() as session:
                 ledger.append(session, energy, job_id=self._job_id, attempt=self._attempt)
-                session.add_all(self._trial_row(when, trial) for when, trial in trials)
+                session.add_all(self._new_rows(session, trials))
                 try:
                     transitions.report(session, self._job_id, self._attempt, at, news, **values)
                 except FenceLostError as error:
@@ -147,6 +147,19 @@ class Reporter:
             return False
         best = self._best
         return best is None or best["phase"] != trial["phase"] or trial["score"] < best["score"]
+
+    def _new_rows(
+        self, session: WriteSession, trials: list[tuple[datetime, TrialRecord]]
+    ) -> Iterator[TrialRow]:
+        """Of trials that an earlier attempt finished, those that it had no time to write down."""
+        told: set[str] = set()
+        if any(trial.earlier for _, trial in trials):
+            told = repository.trial_names(session, self._job_id)
+        return (
+            self._trial_row(at, trial)
+            for at, trial in trials
+            if not (trial.earlier and trial.name in told)
+        )
 
     def _trial_row(self, at: datetime, trial: TrialRecord) -> TrialRow:
         return TrialRow(

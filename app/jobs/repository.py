@@ -131,6 +131,11 @@ def trials(
     return session.scalars(query).all()
 
 
+def trial_names(session: ReadSession, job_id: str) -> set[str]:
+    """Of all trials that were written down."""
+    return set(session.scalars(select(TrialRow.name).where(TrialRow.job_id == job_id)))
+
+
 def remove(session: WriteSession, row: JobRow, at: datetime) -> None:
     """Forget an ended job and all that was written about it. Its row stays behind the ledger."""
     for table in (JobEventRow, TrialRow, LeaderboardEntryRow):

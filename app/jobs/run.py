@@ -111,11 +111,15 @@ class Worker:
 
     def _fit(self, meter: EnergyMeter) -> FitResult:
         # Imported under the meter and the heartbeat: it takes seconds and is part of the job.
+        from app.jobs.search import store_of, within_limits
         from autopq import AutoPQ
 
-        config, source = self._task()
+        task, source = self._task()
+        config = within_limits(task, self._settings)
         table = source.read(self._settings.table_limits)
-        result = AutoPQ(config, observer=self._reporter, meter=meter).fit(table)
+        store = store_of(self._settings, self._job_id)
+        fit = AutoPQ(config, observer=self._reporter, meter=meter, store=store)
+        result = fit.fit(table)
         if self._reporter.should_stop():
             raise Stopped("stopped after the fit")
         result.model.save(self._directory)
@@ -145,6 +149,7 @@ class Worker:
         rows = [plain(row.as_dict()) for row in result.leaderboard]
         size = sum(file.stat().st_size for file in self._directory.rglob("*") if file.is_file())
         patiently(lambda: self._write_result(result, rows, size, backtest), unless=is_orphan)
+        self._settings.storage.discard_search(self._job_id)
 
     def _write_result(
         self,

@@ -1,6 +1,6 @@
 """Boosted trees for several objectives on one binned table, grown side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Literal, Self
@@ -85,6 +85,11 @@ class Objective:
     def label(self) -> str:
         return self.kind if self.level is None else f"{self.level}"
 
+    @property
+    def tail(self) -> float:
+        """How far from the middle it lies."""
+        return 0.0 if self.level is None else abs(self.level - 0.5)
+
     def params(self) -> Params:
         params: Params = {"objective": self.kind, "metric": self.metric}
         return params if self.level is None else {**params, "alpha": self.level}
@@ -108,13 +113,15 @@ def boost(
     rounds: Sequence[int],
     patience: int,
     context: FitContext,
+    report: Callable[[float], None] = lambda _: None,
 ) -> list[Boosted]:
     """Trees for every objective; of `params` those in `SETTINGS` are used.
 
     With validation rows the rounds are those with the lowest validation loss, at most `rounds`;
     without, exactly `rounds`. Objectives are grown side by side: trees of this size are grown
-    faster by one thread each than by all threads together. Raises Stopped when the observer asks
-    to stop.
+    faster by one thread each than by all threads together. `report` is told the mean loss of those
+    that are done after each, from the middle level to the tails. Raises Stopped when the observer
+    asks to stop.
     """
     settings = {name: params[name] for name in SETTINGS if name in params}
     # Bins are made at first use, which must not happen twice at once.
@@ -125,10 +132,15 @@ def boost(
     def one(objective: Objective, limit: int) -> Boosted:
         return _boost_one(data, objective, settings, limit, patience, context)
 
+    order = sorted(range(len(objectives)), key=lambda i: objectives[i].tail)
+    losses: list[float] = []
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
-        fits = [pool.submit(one, a, int(n)) for a, n in zip(objectives, rounds, strict=True)]
+        fits = {i: pool.submit(one, objectives[i], int(rounds[i])) for i in order}
         try:
-            return [fit.result() for fit in fits]
+            for i in order:
+                losses.append(fits[i].result().loss)
+                report(sum(losses) / len(losses))
+            return [fits[i].result() for i in range(len(objectives))]
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

@@ -105,7 +105,12 @@ def _row(candidate: Candidate) -> LeaderboardRow:
         "forecaster": point.forecaster.describe() if point else {},
         "quantile_model": {} if candidate.error else candidate.model.describe(),
     }
-    corrected = candidate.correction.describe() if candidate.correction else {}
+    more: dict[str, Any] = {}
+    if candidate.correction is not None:
+        more["correction"] = candidate.correction.describe()
+    source = candidate.warm_start or (point.warm_start if point else None)
+    if source is not None:
+        more["warm_start"] = source
     return LeaderboardRow(
         rank=0,
         name=candidate.name,
@@ -121,7 +126,7 @@ def _row(candidate: Candidate) -> LeaderboardRow:
         error=candidate.error,
         not_recommended=None,
         chosen=False,  # not known yet
-        details=described | ({"correction": corrected} if corrected else {}),
+        details=described | more,
         **_counts(described.values()),
     )
 

@@ -46,6 +46,7 @@ class Candidate:
     test: Scored | None = None
     error: str | None = None
     correction: RecentErrorCorrection | None = None
+    warm_start: str | None = None  # where the model's setting did well before
 
     @property
     def name(self) -> str:
@@ -233,21 +234,23 @@ def _validation(
         points = point.validation if point else None
         rng = context.generator("score")
         return scored(windows, dense_quantiles(candidate.model, windows, points, config, rng))
-    return scored(windows, cross_fitted(candidate.model, point, splits, config, context))
+    points, folds = (point.validation, point.out_of_fold) if point else (None, None)
+    return scored(windows, cross_fitted(candidate.model, points, folds, splits, config, context))
 
 
 def cross_fitted(
     fitted: QuantileModel,
-    point: PointFit | None,
+    points: Floats | None,
+    train_points: Floats | None,
     splits: Splits,
     config: TaskConfig,
     context: FitContext,
 ) -> Floats:
     """[n, H, Q] validation quantiles of a model that learns from validation targets, by fits that
     did not see them: the earlier half is forecast by a fit on the later one, and the other way
-    round."""
+    round. `points` are the validation windows', `train_points` those of the training windows where
+    the model needs them."""
     windows = splits.validation
-    points = point.validation if point else None
     rng = context.generator("score")
     quantiles = np.empty((len(windows), windows.horizon, len(DENSE_LEVELS)))
     early = np.arange(len(windows)) < len(windows) // 2
@@ -255,7 +258,7 @@ def cross_fitted(
     for held in (early, ~early):
         model = registry.create(fitted.name, **fitted.params)
         kept, given = windows.take(~held), None if points is None else points[~held]
-        model.fit(splits.train, point.out_of_fold if point else None, kept, given, context)
+        model.fit(splits.train, train_points, kept, given, context)
         asked = None if points is None else points[held]
         quantiles[held] = dense_quantiles(model, windows.take(held), asked, config, rng)
     return quantiles

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from autopq.energy import EnergyMeter
+from autopq.energy import EnergyMeter, Span
 from autopq.errors import AutoPQError, Stopped
 from autopq.observer import Observer, Phase, TrialRecord
+from autopq.search.trials.base import Finished, TrialRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,44 @@ class Workbench:
         if self._observer.should_stop():
             raise Stopped("stopped on request")
 
+    def should_stop(self) -> bool:
+        """Whether trials of the search should end; see `trials.base.Floor`."""
+        return self._observer.should_stop() or self.exhausted
+
+    @contextmanager
+    def metered(self, request: TrialRequest, process: int | None) -> Iterator[Span]:
+        """See `trials.base.Floor`."""
+        labels = {
+            "forecaster": request.forecaster,
+            "quantile_model": request.quantile_model,
+            "training_method": request.training_method,
+        }
+        if process is None:
+            with self._meter.trial(request.name, **labels) as span:
+                yield span
+            return
+        running = self._meter.begin_trial(request.name, process=process, **labels)
+        try:
+            yield running.span
+        finally:
+            self._meter.end_trial(running)
+
+    def conclude(self, request: TrialRequest, finished: Finished) -> TrialResult:
+        """Report a trial that a runner ran. Raises Stopped when the caller asked to stop."""
+        outcome = finished.outcome
+        error = outcome.error
+        if outcome.stopped:
+            self.check_stop()
+            error = f"stopped when {self.ended_by} was reached"
+        cost = Cost(finished.seconds, finished.energy_mj)
+        result = TrialResult(outcome.score, dict(request.params), cost, error)
+        self._record_request(request, result)
+        return result
+
+    def recall(self, request: TrialRequest, result: TrialResult) -> None:
+        """Report a trial that an earlier run of the search finished."""
+        self._record_request(request, result, earlier=True)
+
     @staticmethod
     def require(trial: TrialResult) -> None:
         """Raise AutoPQError for a failed trial nothing can go on without."""
@@ -140,6 +179,28 @@ class Workbench:
             except Exception as error:
                 result.error = f"{type(error).__name__}: {error}"
         result.cost = Cost(time.perf_counter() - began, span.energy_mj)
+        self._record(
+            name,
+            result,
+            forecaster=forecaster,
+            quantile_model=quantile_model,
+            training_method=training_method,
+        )
+
+    def _record_request(
+        self, request: TrialRequest, result: TrialResult, *, earlier: bool = False
+    ) -> None:
+        self._record(
+            request.name,
+            result,
+            forecaster=request.forecaster,
+            quantile_model=request.quantile_model,
+            training_method=request.training_method,
+            earlier=earlier,
+            warm_start=request.warm_start,
+        )
+
+    def _record(self, name: str, result: TrialResult, **labels: Any) -> None:
         self._observer.trial(
             TrialRecord(
                 phase=self._phase,
@@ -148,9 +209,7 @@ class Workbench:
                 score=None if result.error else result.score,
                 seconds=result.cost.seconds,
                 energy_wh=result.cost.energy_wh,
-                forecaster=forecaster,
-                quantile_model=quantile_model,
-                training_method=training_method,
                 error=result.error,
+                **labels,
             )
         )

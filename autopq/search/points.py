@@ -32,6 +32,7 @@ class PointFit:
     cost: Cost
     out_of_fold: Floats | None = None  # of the training windows, where a model needed them
     out_of_fold_cost: Cost = field(default_factory=Cost)
+    warm_start: str | None = None  # where the setting did well before
 
     @property
     def name(self) -> str:
@@ -97,7 +98,8 @@ def _fit_point(
         forecaster=variant.name,
         training_method=forecaster.training_method,
     ) as trial:
-        made = fitted_point(variant, forecaster, splits, config, context)
+        forecaster.fit(splits.train, splits.validation, context)
+        made = point_fit(variant, forecaster, splits, config, Cost())
         trial.score = made.mae
     bench.advance(1, f"fitted {variant.label}")
     if trial.error is not None:
@@ -106,19 +108,18 @@ def _fit_point(
     return made
 
 
-def fitted_point(
+def point_fit(
     variant: Variant,
     forecaster: PointForecaster,
     splits: Splits,
     config: TaskConfig,
-    context: FitContext,
+    cost: Cost,
 ) -> PointFit:
-    """`forecaster`, fitted, with its forecasts; what that took is the caller's to say."""
-    forecaster.fit(splits.train, splits.validation, context)
+    """A fitted forecaster with its forecasts; `cost` is what fitting it took."""
     validation = clip(forecaster.predict(splits.validation), config)
     test = clip(forecaster.predict(splits.test), config)
     mae = float(np.mean(np.abs(splits.validation.target() - validation)))
-    return PointFit(variant, forecaster, validation, test, mae, Cost())
+    return PointFit(variant, forecaster, validation, test, mae, cost)
 
 
 def not_tried(bench: Workbench) -> str:

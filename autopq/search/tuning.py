@@ -4,62 +4,73 @@ Optuna within each.
 Every rung gives all components that are left the same number of settings to try, then drops the
 worse half by best validation score; the last one gets what remains. Settings are proposed by
 multivariate TPE (Optuna), one study a component, so that conditional spaces need no dummy values.
+
+Trials go to a runner in rounds of a fixed size, and a round is proposed from what the rounds before
+it found: what is tried depends on the seed, not on how many trials run side by side or in which
+order they end.
 """
 
+import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-import optuna
+import numpy as np
+from optuna.storages import InMemoryStorage
 
 from autopq.context import FitContext
-from autopq.data.panel import Floats
 from autopq.data.splits import Splits
-from autopq.evaluation.grid import DENSE_LEVELS
-from autopq.evaluation.scores import mean_pinball
-from autopq.forecasters import registry as forecasters
 from autopq.forecasters.base import PointForecaster
-from autopq.members import dense_quantiles
-from autopq.presets import REFERENCE_QUANTILE_MODEL, Effort
-from autopq.quantiles import registry as quantile_models
+from autopq.presets import Effort
 from autopq.quantiles.base import QuantileModel
-from autopq.search.candidates import Candidate, cross_fitted
-from autopq.search.cost import Workbench
-from autopq.search.points import PointFit, fitted_point
+from autopq.search.candidates import Candidate
+from autopq.search.cost import TrialResult, Workbench
+from autopq.search.fitting import FitSetting, load_component
+from autopq.search.points import PointFit, point_fit
+from autopq.search.study import SearchStore, Study, WarmStart
+from autopq.search.trials.base import TrialRequest, TrialRunner
 from autopq.search.variants import Variant
 from autopq.task import TaskConfig
 
-# Settings tried before TPE takes over from random draws.
-_STARTUP_TRIALS = 5
+# Settings of one component that are proposed together. More would be proposed knowing less, fewer
+# would leave processes idle.
+_ROUND = 4
 
 
-@dataclass
-class _Contender:
-    """A component with its study and the best fit so far."""
+@dataclass(frozen=True)
+class Search:
+    """Where trials run, what they are kept in, and what is already known of good settings."""
 
-    name: str
-    study: optuna.Study
-    tried: int = 0
-    best: float = float("inf")
-    point: PointFit | None = None
-    candidate: Candidate | None = None
+    runner: TrialRunner
+    store: SearchStore | None = None
+    warm_start: tuple[WarmStart, ...] = ()
 
 
 def tune(
-    splits: Splits, config: TaskConfig, effort: Effort, context: FitContext, bench: Workbench
+    splits: Splits,
+    config: TaskConfig,
+    effort: Effort,
+    context: FitContext,
+    bench: Workbench,
+    search: Search,
 ) -> tuple[list[PointFit], list[Candidate]]:
     """The best fit of every component that a setting beyond its defaults was tried of: point
     forecasters, and quantile models that stand without one. Ends early where the budget does."""
-    contenders = [_contender(name, context) for name in effort.tuned]
-    left = list(contenders)
-    for number in _rungs(len(left), effort.tuning_trials):
-        for contender in left:
-            for _ in range(number):
-                if bench.exhausted:
-                    return _found(contenders)
-                _try(contender, splits, config, effort, context, bench)
-        left = sorted(left, key=lambda contender: contender.best)[: max(1, len(left) // 2)]
-    return _found(contenders)
+    rungs = _rungs(len(effort.tuned), effort.tuning_trials)
+    if not rungs:
+        return [], []
+    search.runner.open(FitSetting(splits, config, context.seed, context.device, context.views))
+    studies = _studies(splits, config, effort, context, search)
+    left, first = list(studies), 0
+    for number in rungs:
+        for begin in range(first, first + number, _ROUND):
+            end = min(begin + _ROUND, first + number)
+            if not _round(left, begin, end, config, effort, bench, search.runner):
+                return _found(studies, splits, config)
+        first += number
+        left = sorted(left, key=_score)[: max(1, len(left) // 2)]
+    return _found(studies, splits, config)
 
 
 def _rungs(components: int, trials: int) -> list[int]:
@@ -70,63 +81,94 @@ def _rungs(components: int, trials: int) -> list[int]:
     return [max(1, trials // count // max(1, components >> rung)) for rung in range(count)]
 
 
-def _contender(name: str, context: FitContext) -> _Contender:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    seed = int(context.generator(f"tuning/{name}").integers(2**31))
-    sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_STARTUP_TRIALS)
-    return _Contender(name, optuna.create_study(direction="minimize", sampler=sampler))
+def _studies(
+    splits: Splits, config: TaskConfig, effort: Effort, context: FitContext, search: Search
+) -> list[Study]:
+    store = search.store
+    storage = InMemoryStorage() if store is None else store.open()
+    prefix = "" if store is None else f"{store.name}{_fingerprint(splits, config)}/"
+    studies = []
+    for name in effort.tuned:
+        study = Study(
+            name,
+            int(context.generator(f"tuning/{name}").integers(2**31)),
+            storage,
+            prefix,
+            None if store is None else store.folder,
+        )
+        known = [warm for warm in search.warm_start if warm.component == name]
+        study.start_from(known)
+        studies.append(study)
+    return studies
 
 
-def _try(
-    contender: _Contender,
-    splits: Splits,
+def _fingerprint(splits: Splits, config: TaskConfig) -> str:
+    """Of all that a trial's outcome depends on: a search goes on only on the same data and task.
+    Budgets and workers may change in between."""
+    panel = splits.train.panel
+    open_to_change = {"time_limit", "energy_limit_wh", "max_trials", "trial_workers"}
+    task = config.model_dump_json(exclude=open_to_change)
+    digest = hashlib.sha256(task.encode())
+    for array in (panel.target, panel.covariates, panel.time, panel.offsets):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _round(
+    studies: Sequence[Study],
+    begin: int,
+    end: int,
     config: TaskConfig,
     effort: Effort,
-    context: FitContext,
     bench: Workbench,
-) -> None:
-    """Fit one more setting and keep it if it is the best. A failure is told to the study."""
-    contender.tried += 1
-    bench.count_trial()
-    asked = contender.study.ask()
-    component = _component(contender.name)
+    runner: TrialRunner,
+) -> bool:
+    """Run trials `begin` to `end` of every study, but those that an earlier run finished; False
+    when the budget ended it."""
+    asked: list[tuple[Study, int, TrialRequest]] = []
+    for study in studies:
+        for number in range(begin, end):
+            if bench.exhausted:
+                break
+            bench.count_trial()
+            request = _request(study, number, study.ceilings(begin), config, effort)
+            told = study.told(number)
+            if told is None:
+                asked.append((study, number, request))
+            else:
+                score = float("nan") if told.score is None else told.score
+                result = TrialResult(score, request.params, told.cost, told.error)
+                bench.recall(request, result)
+                bench.advance(1, f"{request.name} was tried before")
+    for finished in runner.run([request for _, _, request in asked], bench):
+        study, number, request = asked[finished.index]
+        result = bench.conclude(request, finished)
+        study.tell(number, finished.outcome, result.cost, result.error)
+        bench.advance(1, f"tried {request.name}")
+    return not bench.exhausted
+
+
+def _request(
+    study: Study, number: int, ceilings: tuple[float, ...], config: TaskConfig, effort: Effort
+) -> TrialRequest:
+    name = study.component
+    component = load_component(name)
     params = {
-        **effort.params.get(contender.name, {}),
+        **effort.params.get(name, {}),
         **_method(component, config),
-        **component.search_space(asked),
+        **study.ask(number, component.search_space),
     }
     is_point = issubclass(component, PointForecaster)
-    label = f"{contender.name}#{contender.tried}"
-    with bench.trial(
-        label,
+    return TrialRequest(
+        study.label(number),
+        name,
         params,
-        forecaster=contender.name if is_point else None,
-        quantile_model=None if is_point else contender.name,
+        ceilings,
+        forecaster=name if is_point else None,
+        quantile_model=None if is_point else name,
         training_method=component(**params).training_method,
-    ) as trial:
-        if is_point:
-            forecaster = forecasters.create(contender.name, **params)
-            variant = Variant(contender.name, label, params)
-            point = fitted_point(variant, forecaster, splits, config, context)
-            trial.score = _score_point(point, splits, config, context)
-        else:
-            model = quantile_models.create(contender.name, **params)
-            model.fit(splits.train, None, splits.validation, None, context)
-            rng = context.generator("score")
-            found = dense_quantiles(model, splits.validation, None, config, rng)
-            trial.score = _loss(splits, found)
-    bench.advance(1, f"tried {label}")
-    if trial.error is not None:
-        contender.study.tell(asked, state=optuna.trial.TrialState.FAIL)
-        return
-    contender.study.tell(asked, trial.score)
-    if trial.score < contender.best:
-        contender.best = trial.score
-        if is_point:
-            point.cost = trial.cost
-            contender.point = point
-        else:
-            contender.candidate = Candidate(None, model, label, own=trial.cost)
+        warm_start=study.source(number),
+    )
 
 
 def _method(
@@ -138,23 +180,30 @@ def _method(
     return chosen[0].params() if chosen else {}
 
 
-def _component(name: str) -> type[PointForecaster] | type[QuantileModel]:
-    if name in quantile_models.built_in():
-        return quantile_models.load(name)
-    return forecasters.load(name)
+def _score(study: Study) -> float:
+    if study.best is None or study.best.score is None:
+        return float("inf")
+    return study.best.score
 
 
-def _score_point(point: PointFit, splits: Splits, config: TaskConfig, context: FitContext) -> float:
-    """The loss of residual quantiles around the forecasts: comparable with direct quantiles."""
-    model = quantile_models.create(REFERENCE_QUANTILE_MODEL)
-    return _loss(splits, cross_fitted(model, point, splits, config, context))
-
-
-def _loss(splits: Splits, quantiles: Floats) -> float:
-    return mean_pinball(splits.validation.target(), quantiles, DENSE_LEVELS)
-
-
-def _found(contenders: list[_Contender]) -> tuple[list[PointFit], list[Candidate]]:
-    points = [c.point for c in contenders if c.point is not None]
-    candidates = [c.candidate for c in contenders if c.candidate is not None]
+def _found(
+    studies: Sequence[Study], splits: Splits, config: TaskConfig
+) -> tuple[list[PointFit], list[Candidate]]:
+    """The best fits, from their states."""
+    points, candidates = [], []
+    for study in studies:
+        if study.best is None or study.state is None:
+            continue
+        label = study.label(study.best.number)
+        component = load_component(study.component)
+        if issubclass(component, PointForecaster):
+            forecaster = component.from_state(study.state)
+            variant = Variant(study.component, label, forecaster.params)
+            point = point_fit(variant, forecaster, splits, config, study.best.cost)
+            points.append(replace(point, warm_start=study.best.source))
+        else:
+            model = component.from_state(study.state)
+            candidates.append(
+                Candidate(None, model, label, study.best.cost, warm_start=study.best.source)
+            )
     return points, candidates

@@ -192,10 +192,12 @@ class MLPQuantiles(DirectQuantiles):
         if validation is not None:
             rows = labelled_rows(self._builder, validation, int(budget * _VALIDATION_SHARE))
             held_out = self._units.samples(*rows)
-        fits = [
-            self._train_one(samples, held_out, limit, context, f"{self.name}/{seed}")
-            for seed, limit in enumerate(epochs)
-        ]
+        fits: list[tuple[MLP, FitReport]] = []
+        for seed, limit in enumerate(epochs):
+            label = f"{self.name}/{seed}"
+            fits.append(self._train_one(samples, held_out, limit, context, label))
+            if held_out is not None:
+                context.report(float(np.mean([min(r.validation_losses) for _, r in fits])))
         self._networks = [network for network, _ in fits]
         self._training = described(TrainingCounts.of(report, self.params) for _, report in fits)
         return [report.best_epoch for _, report in fits]

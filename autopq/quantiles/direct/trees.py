@@ -1,5 +1,6 @@
 """`lightgbm_quantile`: boosted trees, one set a quantile level."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ class LightGBMQuantiles(DirectQuantiles):
         builder = self._representation.builder(train)
         data = self._data(builder, train, validation)
         limit = int(self.params["max_rounds"])
-        fits = self._boost(data, [limit] * len(self.levels), context)
+        fits = self._boost(data, [limit] * len(self.levels), context, context.report)
         self._rounds = [fit.rounds for fit in fits]
         self._keep(builder, data, fits, train)
 
@@ -135,11 +136,22 @@ class LightGBMQuantiles(DirectQuantiles):
         rows, bins = int(self.params["max_rows"]), int(self.params["max_bin"])
         return BinnedRows.of(builder, train, validation, rows, bins)
 
-    def _boost(self, data: BinnedRows, rounds: list[int], context: FitContext) -> list[Boosted]:
+    def _boost(
+        self,
+        data: BinnedRows,
+        rounds: list[int],
+        context: FitContext,
+        report: Callable[[float], None] = lambda _: None,
+    ) -> list[Boosted]:
         objectives = [Objective("quantile", float(level)) for level in self.levels]
-        patience = int(self.params["patience"])
         return boost(
-            data, objectives, self.params, rounds=rounds, patience=patience, context=context
+            data,
+            objectives,
+            self.params,
+            rounds=rounds,
+            patience=int(self.params["patience"]),
+            context=context,
+            report=report,
         )
 
     def _keep(

@@ -9,6 +9,9 @@ import pytest
 from autopq import AutoPQ, TaskConfig
 from autopq.observer import SilentObserver
 from autopq.presets import EFFORTS
+from autopq.search.study import SearchStore, WarmStart
+from autopq.search.trials.inline import InlineTrials
+from autopq.search.trials.processes import ProcessTrials
 
 
 class Recorder(SilentObserver):
@@ -93,3 +96,74 @@ def test_components_that_the_task_leaves_out_are_not_tuned(table, quick):
     settings = SETTINGS | {"forecasters": ("climatology",), "quantile_models": ("residual",)}
     AutoPQ(TaskConfig(**settings), observer=recorder).fit(table)
     assert not tried(recorder.trials)
+
+
+class Counting(InlineTrials):
+    """Counts the trials it runs, and breaks off after some."""
+
+    def __init__(self, most=10**6):
+        super().__init__()
+        self.names, self.most = [], most
+
+    def run(self, asked, floor):
+        for finished in super().run(asked, floor):
+            self.names.append(asked[finished.index].name)
+            yield finished
+            if len(self.names) >= self.most:
+                raise KeyboardInterrupt
+
+
+def search(table, runner=None, store=None, warm_start=(), **changes):
+    """What was tried, as (name, parameters, score), and the result."""
+    recorder = Recorder()
+    config = TaskConfig(**SETTINGS, max_trials=9, **changes)
+    fit = AutoPQ(config, observer=recorder, runner=runner, store=store, warm_start=warm_start)
+    result = fit.fit(table)
+    return [(t.name, str(t.params), t.score) for t in tried(recorder.trials)], result
+
+
+def test_the_same_is_found_in_this_process_and_in_others(table, quick):
+    runs = [search(table, runner) for runner in (InlineTrials(), ProcessTrials(2))]
+    (inline, here), (beside, there) = [(sorted(trials), result) for trials, result in runs]
+    assert inline == beside
+    assert len(inline) == 7
+    forecasts = [result.model.predict().quantiles for result in (here, there)]
+    np.testing.assert_array_equal(*forecasts)
+
+
+def test_a_search_that_broke_off_goes_on_where_it_was(table, quick, tmp_path):
+    whole, expected = search(table, Counting())
+    store = SearchStore(tmp_path / "search")
+    first, second = Counting(4), Counting()
+    with pytest.raises(KeyboardInterrupt):
+        search(table, first, store)
+    # The process may have been killed while it wrote.
+    with (store.folder / "trials.journal").open("ab") as journal:
+        journal.write(b'{"op_code":')
+    _, result = search(table, second, store)
+    # The one that broke off was told to nobody, and is run again; the others are not.
+    assert first.names[:-1] + second.names == [name for name, _, _ in whole]
+    np.testing.assert_array_equal(
+        result.model.predict().quantiles, expected.model.predict().quantiles
+    )
+    again = Counting()
+    search(table, again, store)
+    assert not again.names
+
+
+def test_a_store_is_not_taken_for_another_task(table, quick, tmp_path):
+    store = SearchStore(tmp_path / "search")
+    search(table, Counting(), store)
+    other = Counting()
+    search(table, other, store, seed=1)
+    assert len(other.names) == 7
+
+
+def test_a_search_starts_from_settings_that_did_well_before(table, quick):
+    params = {"learning_rate": 0.1, "num_leaves": 9, "min_data_in_leaf": 20}
+    params |= {"feature_fraction": 0.5, "lambda_l2": 2.0}
+    known = WarmStart("lightgbm_quantile", params, "job_before")
+    trials, _ = search(table, warm_start=[known])
+    (first,) = [params for name, params, _ in trials if name == "lightgbm_quantile#1"]
+    assert "'num_leaves': 9" in first
+    assert "'lambda_l2': 2.0" in first

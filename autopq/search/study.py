@@ -1,0 +1,242 @@
+"""Optuna's studies, one a component: what was asked, what was told, and where that is kept.
+
+A proposal depends on the seed, its number and the trials told before its round alone. So a search
+that was cut off goes on as if it had not been, and never runs a finished trial again.
+"""
+
+import hashlib
+import shutil
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from autopq import artifact
+from autopq.errors import ArtifactError
+from autopq.search.cost import Cost
+from autopq.search.trials.base import TrialOutcome
+from autopq.state import State
+
+# Settings tried before TPE takes over from random draws.
+_STARTUP_TRIALS = 5
+# A trial is pruned where it is worse than the median of the completed ones, if there are so many.
+_LEAST_TO_PRUNE = 4
+_JOURNAL = "trials.journal"
+
+
+@dataclass(frozen=True)
+class SearchStore:
+    """Where a search is kept, so that another process can take it up: the states of the best fits
+    in `folder`, and the trials in a journal beside them, or in the database at `url`, which must
+    be one of its own. `name` tells the searches in one database apart."""
+
+    folder: Path
+    url: str | None = None
+    name: str = ""
+
+    def open(self) -> BaseStorage:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if self.url is not None:
+            return RDBStorage(self.url)
+        journal = self.folder / _JOURNAL
+        _mend(journal)
+        return JournalStorage(JournalFileBackend(str(journal)))
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """A setting of a component that did well before, on similar data; `source` says where."""
+
+    component: str
+    params: Mapping[str, Any]
+    source: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """A finished trial, as it is kept."""
+
+    number: int
+    score: float | None  # None where it failed or was pruned
+    cost: Cost
+    error: str | None
+    source: str | None  # where the setting came from, if it was not proposed here
+
+
+@dataclass
+class Study:
+    """The trials of one component. Numbers count from 0, names from 1."""
+
+    component: str
+    seed: int
+    storage: BaseStorage = field(default_factory=InMemoryStorage)
+    prefix: str = ""
+    folder: Path | None = None
+    best: Told | None = None
+    state: State | None = None  # of the best
+
+    def __post_init__(self) -> None:
+        with _quiet():
+            self._study = optuna.create_study(
+                storage=self.storage,
+                study_name=f"{self.prefix}{self.component}",
+                direction="minimize",
+                load_if_exists=True,
+            )
+        for trial in self._trials():
+            if trial.state.is_finished():
+                self._note(_told(trial))
+        if self.best is not None:
+            self._restore(self.best)
+
+    def label(self, number: int) -> str:
+        """What the trial is called outside."""
+        return f"{self.component}#{number + 1}"
+
+    def start_from(self, settings: Sequence[WarmStart]) -> None:
+        """Try these settings first. Without effect on a search that has begun."""
+        if self._trials():
+            return
+        for setting in settings:
+            self._study.enqueue_trial(dict(setting.params), user_attrs={"source": setting.source})
+
+    def told(self, number: int) -> Told | None:
+        """A trial that an earlier run finished; None where it is still to be run."""
+        trials = self._trials()
+        if number < len(trials) and trials[number].state.is_finished():
+            return _told(trials[number])
+        return None
+
+    def ask(self, number: int, space: Callable[[optuna.Trial], dict[str, Any]]) -> dict[str, Any]:
+        """The parameters of a trial: new ones, or those that it was asked with before. Numbers
+        are asked for in order."""
+        with _quiet():
+            trials = self._trials()
+            if number < len(trials) and trials[number].state.is_finished():
+                return space(optuna.trial.FixedTrial(trials[number].params))
+            return space(self._asked(number))
+
+    def source(self, number: int) -> str | None:
+        """Where the setting is from, if it was not proposed here."""
+        source: str | None = self._trials()[number].user_attrs.get("source")
+        return source
+
+    def ceilings(self, before: int) -> tuple[float, ...]:
+        """What trials from number `before` on may not exceed, by step of their reports."""
+        done = [t for t in self._trials()[:before] if t.state == TrialState.COMPLETE]
+        if len(done) < _LEAST_TO_PRUNE:
+            return ()
+        curves = [[v for _, v in sorted(t.intermediate_values.items())] for t in done]
+        steps = min(map(len, curves))
+        return tuple(statistics.median(curve[k] for curve in curves) for k in range(steps))
+
+    def tell(self, number: int, outcome: TrialOutcome, cost: Cost, error: str | None) -> None:
+        """Keep what came of a trial, at once. The state of the best is on disk before the trial
+        counts as finished."""
+        trial = self._asked(number)
+        for step, value in enumerate(outcome.values):
+            trial.report(value, step)
+        trial.set_user_attr("seconds", cost.seconds)
+        trial.set_user_attr("energy_mj", cost.energy_mj)
+        if error is not None:
+            trial.set_user_attr("error", error)
+        score = None if error is not None else outcome.score
+        told = Told(number, score, cost, error, self.source(number))
+        better = self._is_better(told)
+        if better and outcome.state is not None:
+            self._keep(number, outcome.state)
+        if score is not None:
+            self._study.tell(trial, score)
+        else:
+            state = TrialState.PRUNED if outcome.pruned else TrialState.FAIL
+            self._study.tell(trial, state=state)
+        if better:
+            previous, self.best, self.state = self.best, told, outcome.state
+            if previous is not None and self.folder is not None:
+                shutil.rmtree(self._folder_of(previous.number), ignore_errors=True)
+
+    def _trials(self) -> list[FrozenTrial]:
+        return self._study.get_trials(deepcopy=False)
+
+    def _asked(self, number: int) -> optuna.Trial:
+        trials = self._trials()
+        if number < len(trials) and trials[number].state == TrialState.RUNNING:
+            return optuna.Trial(self._study, trials[number]._trial_id)
+        # A sampler of its own for each number: what is proposed does not hang on how many were
+        # drawn from it in this process.
+        seed = int(hashlib.sha256(f"{self.seed}/{number}".encode()).hexdigest()[:8], 16)
+        self._study.sampler = optuna.samplers.TPESampler(
+            seed=seed, n_startup_trials=_STARTUP_TRIALS
+        )
+        asked = self._study.ask()
+        if asked.number != number:
+            raise ValueError(f"trial {number} was asked for, {asked.number} comes next")
+        return asked
+
+    def _note(self, told: Told) -> None:
+        if self._is_better(told):
+            self.best = told
+
+    def _is_better(self, told: Told) -> bool:
+        if told.score is None or told.score != told.score:
+            return False
+        best = self.best
+        # The earlier one where two are equal, in whichever order they ended.
+        return best is None or (told.score, told.number) < (best.score, best.number)
+
+    def _folder_of(self, number: int) -> Path:
+        assert self.folder is not None
+        return self.folder / f"{self.component}-{number + 1}"
+
+    def _keep(self, number: int, state: State) -> None:
+        if self.folder is not None:
+            shutil.rmtree(self._folder_of(number), ignore_errors=True)
+            artifact.save(self._folder_of(number), {self.component: state}, {})
+
+    def _restore(self, best: Told) -> None:
+        """The best fit of an earlier run. One that cannot be read is no best: another is found."""
+        if self.folder is None:
+            return
+        try:
+            components, _ = artifact.load(self._folder_of(best.number))
+            self.state = components[self.component]
+        except (ArtifactError, KeyError):
+            self.best = None
+
+
+def _told(trial: FrozenTrial) -> Told:
+    attributes = trial.user_attrs
+    cost = Cost(attributes.get("seconds", 0.0), attributes.get("energy_mj", 0))
+    score = trial.value if trial.state == TrialState.COMPLETE else None
+    return Told(trial.number, score, cost, attributes.get("error"), attributes.get("source"))
+
+
+def _mend(journal: Path) -> None:
+    """Drop a last line that was cut off, and the lock of a writer that is gone: only the process
+    that runs the search writes here, and an attempt begins once the one before has ended."""
+    journal.with_name(journal.name + ".lock").unlink(missing_ok=True)
+    if not journal.exists():
+        return
+    content = journal.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with journal.open("r+b") as file:
+            file.truncate(whole)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The library never prints: Optuna's log lines are held back while it is asked."""
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(verbosity)

@@ -1,0 +1,149 @@
+"""The runners of the library under their contract, and what is special about processes."""
+
+import os
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from autopq.energy import EnergyMeter, SyntheticSource
+from autopq.search.trials.base import TrialRequest
+from autopq.search.trials.inline import InlineTrials
+from autopq.search.trials.processes import ProcessTrials
+from tests.autopq.search.trials.contract import Ground, RunnerContract, requests
+from tests.autopq.search.trials.works import Deadly, Parabola
+
+
+class TestInline(RunnerContract):
+    @pytest.fixture
+    def runner(self):
+        return InlineTrials()
+
+
+class TestProcesses(RunnerContract):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def runner(cls):
+        # Starting a process takes seconds: one runner serves all tests.
+        made = ProcessTrials(2)
+        yield made
+        made.close()
+
+    def test_there_are_no_more_processes_than_workers(self, runner, floor):
+        self.run(runner, Parabola(0.5), requests(*range(6)), floor)
+        used = {process for _, process in floor.metered_trials}
+        assert len(used) == 2
+        assert os.getpid() not in used
+
+    def test_a_trial_whose_process_dies_is_run_once_more(self, runner, floor, tmp_path):
+        asked = [
+            TrialRequest("dies", "deadly", {"x": 5, "deadly": True}),
+            TrialRequest("lives", "deadly", {"x": 6}),
+        ]
+        dies, lives = self.run(runner, Deadly(tmp_path, 1), asked, floor)
+        assert dies.outcome.error is None
+        assert dies.outcome.score == 5
+        assert lives.outcome.score == 6
+        # Both tries were metered, and count.
+        assert [name for name, _ in floor.metered_trials].count("dies") == 2
+        assert dies.seconds == 2.0
+        assert dies.energy_mj == 2000
+
+    def test_a_trial_whose_process_always_dies_says_so(self, runner, floor, tmp_path):
+        asked = [
+            TrialRequest("dies", "deadly", {"x": 5, "deadly": True}),
+            TrialRequest("lives", "deadly", {"x": 6}),
+        ]
+        dies, lives = self.run(runner, Deadly(tmp_path, 10), asked, floor)
+        assert dies.outcome.error == "its process ended with code 3"
+        assert len(list(tmp_path.iterdir())) == 2
+        assert lives.outcome.score == 6
+
+
+def test_closing_leaves_no_process():
+    runner, floor = ProcessTrials(1), Ground()
+    runner.open(Parabola(0.0))
+    (_,) = runner.run(requests(1.0), floor)
+    ((_, pid),) = floor.metered_trials
+    assert psutil.pid_exists(pid)
+    runner.close()
+    assert not psutil.pid_exists(pid)
+
+
+ORPHAN = """
+import sys
+from pathlib import Path
+from autopq.search.trials.base import TrialRequest
+from autopq.search.trials.processes import ProcessTrials
+from tests.autopq.search.trials.contract import Ground
+from tests.autopq.search.trials.works import Endless
+
+runner = ProcessTrials(2)
+runner.open(Endless(Path(sys.argv[1])))
+list(runner.run([TrialRequest("one", "endless"), TrialRequest("two", "endless")], Ground()))
+"""
+
+
+def test_processes_end_with_the_one_that_started_them(tmp_path):
+    # No guard of `__main__` is needed in the script either.
+    parent = subprocess.Popen([sys.executable, "-c", ORPHAN, str(tmp_path)])
+    try:
+        _until(lambda: len(list(tmp_path.iterdir())) == 2)
+        pids = [int(file.suffix[1:]) for file in tmp_path.iterdir()]
+    finally:
+        parent.kill()
+        parent.wait()
+    _until(lambda: not any(_runs(pid) for pid in pids))
+
+
+def test_trials_side_by_side_and_the_rest_are_the_phase_to_the_last_digit():
+    from autopq.observer import SilentObserver
+    from autopq.search.cost import Workbench
+    from tests.autopq.search.trials.works import Busy
+
+    rows = []
+    source = SyntheticSource(time.monotonic, lambda t: {"cpu": 60 + 7 * (t % 1), "ram": 3.1})
+    runner = ProcessTrials(2)
+    asked = [
+        TrialRequest(f"trial#{n}", "busy", {"seconds": 0.1 * n}, forecaster="mlp")
+        for n in range(1, 6)
+    ]
+    with EnergyMeter(source, rows.append) as meter:
+        bench = Workbench(SilentObserver(), meter)
+        with bench.phase("select"):
+            runner.open(Busy())
+            try:
+                found = {}
+                for finished in runner.run(asked, bench):
+                    meter.flush()  # as a heartbeat does in between
+                    found[asked[finished.index].name] = finished
+            finally:
+                runner.close()
+    assert len(found) == 5
+    by_trial = {}
+    for row in rows:
+        key = row.trial if row.phase == "select" else "outside"
+        by_trial[key] = by_trial.get(key, 0) + row.total_mj
+    for name, finished in found.items():
+        assert finished.energy_mj == by_trial[name] > 0
+        assert finished.seconds > 0
+    phase = sum(row.total_mj for row in rows if row.phase == "select")
+    own = by_trial[None]
+    assert sum(finished.energy_mj for finished in found.values()) + own == phase
+    assert sum(row.total_mj for row in rows) == meter.total_mj
+
+
+def _until(condition):
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _runs(pid):
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -1,0 +1,82 @@
+"""What the trials of the runners' contract do."""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from autopq.state import State
+
+
+@dataclass(frozen=True)
+class Parabola:
+    """Scores `x` by its distance from the optimum it holds; the state is what it saw."""
+
+    optimum: float
+
+    def __call__(self, request, ears):
+        x = request.params["x"]
+        for k in range(3):
+            ears.report(abs(x - self.optimum) + 3 - k)
+        return (x - self.optimum) ** 2, State({"x": np.array([x])}, {"name": request.name})
+
+
+class Faulty:
+    """Raises what the request asks for."""
+
+    def __call__(self, request, ears):
+        if "reason" in request.params:
+            raise ValueError(request.params["reason"])
+        return 1.0, None
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """Ends its process until it has done so `times` times, which it counts in a folder."""
+
+    folder: Path
+    times: int
+
+    def __call__(self, request, ears):
+        if request.params.get("deadly"):
+            died = len(list(self.folder.iterdir()))
+            if died < self.times:
+                (self.folder / f"{died}").touch()
+                os._exit(3)
+        return float(request.params["x"]), None
+
+
+@dataclass(frozen=True)
+class Endless:
+    """Goes on until it is stopped, and leaves its pid."""
+
+    folder: Path
+
+    def __call__(self, request, ears):
+        (self.folder / f"{request.name}.{os.getpid()}").touch()
+        while not ears.should_stop():
+            time.sleep(0.01)
+        from autopq.errors import Stopped
+
+        raise Stopped("stopped")
+
+
+class Threads:
+    """How many threads torch uses here."""
+
+    def __call__(self, request, ears):
+        import torch
+
+        return float(torch.get_num_threads()), None
+
+
+class Busy:
+    """Computes for `seconds` of CPU time."""
+
+    def __call__(self, request, ears):
+        end = time.process_time() + request.params["seconds"]
+        while time.process_time() < end:
+            sum(range(1000))
+        return 0.0, None
