@@ -32,14 +32,21 @@ class Budget:
         self._trials += 1
 
     def spent(self) -> bool:
-        """Whether the search has used up its share; from then on it always has."""
+        """Whether nothing more may be begun; from then on nothing ever may."""
         if self.ended_by is None:
-            config = self._config
-            if config.max_trials is not None and self._trials >= config.max_trials:
+            most = self._config.max_trials
+            if most is not None and self._trials >= most:
                 self.ended_by = "max_trials"
-            elif self._over(Cost(), SEARCH_SHARE):
-                self.ended_by = "time_limit" if self._late(0.0, SEARCH_SHARE) else "energy_limit_wh"
-        return self.ended_by is not None
+        return self.over() or self.ended_by is not None
+
+    def over(self) -> bool:
+        """Whether the search has used up its share of time or electricity: then what runs has to
+        end as well, which the number of trials is no reason for."""
+        if self._over(Cost(), SEARCH_SHARE):
+            late = self._late(0.0, SEARCH_SHARE)
+            self.ended_by = self.ended_by or ("time_limit" if late else "energy_limit_wh")
+            return True
+        return False
 
     def allows(self, more: Cost) -> bool:
         """Whether work that takes `more` fits into what is left of the whole budget."""
@@ -58,7 +65,8 @@ class Budget:
 
 
 class BudgetedObserver:
-    """An observer whose fits are asked to stop where the search's budget is spent."""
+    """An observer whose fits are asked to stop where the search has used up its time or
+    electricity."""
 
     def __init__(self, inner: Observer, budget: Budget) -> None:
         self._inner = inner
@@ -77,4 +85,4 @@ class BudgetedObserver:
         self._inner.energy(row)
 
     def should_stop(self) -> bool:
-        return self._inner.should_stop() or self._budget.spent()
+        return self._inner.should_stop() or self._budget.over()

@@ -46,6 +46,8 @@ class SearchBudget(Protocol):
 
     def spent(self) -> bool: ...
 
+    def over(self) -> bool: ...
+
     def allows(self, more: Cost) -> bool: ...
 
     def count_trial(self) -> None: ...
@@ -104,7 +106,8 @@ class Workbench:
 
     def should_stop(self) -> bool:
         """Whether trials of the search should end; see `trials.base.Floor`."""
-        return self._observer.should_stop() or self.exhausted
+        over = self._budget is not None and self._budget.over()
+        return self._observer.should_stop() or over
 
     @contextmanager
     def metered(self, request: TrialRequest, process: int | None) -> Iterator[Span]:

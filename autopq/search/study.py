@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autopq import artifact
 from autopq.errors import ArtifactError
+from autopq.forecasters.base import Trial as SuggestingTrial
 from autopq.search.cost import Cost
 from autopq.search.trials.base import TrialOutcome
 from autopq.state import State
@@ -114,7 +115,9 @@ class Study:
             return _told(trials[number])
         return None
 
-    def ask(self, number: int, space: Callable[[optuna.Trial], dict[str, Any]]) -> dict[str, Any]:
+    def ask(
+        self, number: int, space: Callable[[SuggestingTrial], dict[str, Any]]
+    ) -> dict[str, Any]:
         """The parameters of a trial: new ones, or those that it was asked with before. Numbers
         are asked for in order."""
         with _quiet():

@@ -61,6 +61,16 @@ def test_watt_hours_are_counted_from_the_start_of_the_fit():
     assert made.ended_by == "energy_limit_wh"
 
 
+def test_the_last_trial_that_may_begin_may_also_end():
+    made = budget(Clock(), max_trials=2)
+    made.count_trial()
+    assert not made.spent()
+    made.count_trial()
+    assert made.spent()
+    assert not made.over()
+    assert made.ended_by == "max_trials"
+
+
 def test_without_limits_nothing_is_ever_spent():
     clock = Clock()
     made = budget(clock)

@@ -89,6 +89,7 @@ def test_the_search_keeps_to_the_number_of_trials_and_repeats_itself(table, quic
     assert runs[0] == runs[1]
     # Two forecasters count as well; the climatology is a reference.
     assert len(runs[0]) == 5
+    assert all(score is not None for _, _, score in runs[0])
 
 
 def test_components_that_the_task_leaves_out_are_not_tuned(table, quick):
