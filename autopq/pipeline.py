@@ -2,7 +2,7 @@
 evaluate, calibrate, refit; a backtest of the winner comes before its refit.
 Every step is somebody else's work; this file only says in which order."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +15,12 @@ from autopq.context import FitContext
 from autopq.data.audit import audit
 from autopq.data.history import tail
 from autopq.data.origins import settled
-from autopq.data.panel import Panel
+from autopq.data.panel import Floats, Panel, Windows
 from autopq.data.report import AuditReport
 from autopq.data.splits import Splits, split
 from autopq.data.table import read_table
 from autopq.energy import EnergyMeter, create_meter
+from autopq.evaluation.importance import Importance, permutation_importance
 from autopq.fallback import fit_fallback
 from autopq.forecasters import registry as forecasters
 from autopq.forecasters.representation import Views
@@ -37,7 +38,7 @@ from autopq.search.cost import Workbench
 from autopq.search.ensemble import select_ensemble
 from autopq.search.points import PointFit, fit_out_of_fold, fit_points, richest
 from autopq.search.refit import members, refit, refit_cost
-from autopq.search.study import SearchStore, WarmStart
+from autopq.search.store import SearchStore, WarmStart
 from autopq.search.trials import local_runner
 from autopq.search.trials.base import TrialRunner
 from autopq.search.tuning import Search, tune
@@ -140,6 +141,7 @@ class AutoPQ:
         with bench.phase("calibrate"):
             best = ensemble if ensemble is not None and len(chosen) > 1 else chosen[0][0]
             forecast = FittedModel(self.config, members(chosen), panel).quantiles
+            importance = self._importance(forecast, splits, bench)
             correction = calibrate(best, forecast, splits, self.config)
             rows = leaderboard(
                 candidates,
@@ -148,6 +150,7 @@ class AutoPQ:
                 chosen,
                 min_coverage=self.config.min_coverage,
                 ended_by=bench.ended_by,
+                importance=importance,
             )
             name = next(row.name for row in rows if row.chosen)
             bench.advance(1, f"{name} is chosen on validation")
@@ -179,6 +182,19 @@ class AutoPQ:
                 model = FittedModel(self.config, members(chosen), panel, correction=correction)
                 found = backtest_chosen(model, panel, splits.i_test, plan)
             bench.advance(1, "forecast the rows held out")
+        return found
+
+    def _importance(
+        self, forecast: Callable[[Windows], Floats], splits: Splits, bench: Workbench
+    ) -> list[Importance]:
+        """Of the groups of inputs for the winner, on test windows where there are any; none where
+        the budget has no room."""
+        windows = splits.test if len(splits.test) else splits.validation
+        found: list[Importance] = []
+        if not bench.should_stop():
+            with bench.trial("importance", {}):
+                rng = self._context.generator("importance")
+                found = permutation_importance(forecast, windows, rng)
         return found
 
     def _choose_views(self, splits: Splits, bench: Workbench) -> Views:

@@ -129,6 +129,11 @@ class TaskConfig(BaseModel):
         description="Processes that try settings of hyper-parameters side by side, at most; the "
         "machine's cores when not given. What is found does not depend on it.",
     )
+    warm_start: bool = Field(
+        False,
+        description="Try settings of hyper-parameters first that did best in your earlier jobs on "
+        "this data set or on tables like it. What is found then depends on these jobs as well.",
+    )
     forecasters: tuple[str, ...] | None = Field(
         None, min_length=1, description="Point forecasters to try; the preset's when not given."
     )

@@ -168,7 +168,7 @@ class Reporter:
             finished_at=at,
             phase=trial.phase,
             name=trial.name,
-            params=plain(trial.params),
+            params=plain(trial.params) | _origin(trial),
             score=plain(trial.score),
             seconds=trial.seconds,
             energy_wh=trial.energy_wh,
@@ -177,3 +177,8 @@ class Reporter:
             training_method=trial.training_method,
             error=trial.error,
         )
+
+
+def _origin(trial: TrialRecord) -> dict[str, str]:
+    """The job where the setting did well before, among what is known of it."""
+    return {} if trial.warm_start is None else {"warm_start": trial.warm_start}

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -37,15 +37,20 @@ from app.engine.heartbeat import FENCE_LOST_CODE, Heartbeat, is_orphan
 from app.engine.niceness import stand_back
 from app.jobs import repository, transitions
 from app.jobs.reporter import Reporter
+from app.jobs.search import store_of, within_limits
 from app.jobs.tables import JobRow, LeaderboardEntryRow
 from app.jobs.transitions import FenceLostError, worker_problem
+from app.jobs.warm_start import known_settings
 from app.models import repository as models
 from app.models.tables import ModelRow
 from app.settings import Settings
-from autopq import FitResult
 from autopq.energy import EnergyMeter
 from autopq.errors import AutoPQError, InputError, Stopped
+from autopq.search.store import WarmStart
 from autopq.task import TaskConfig
+
+if TYPE_CHECKING:
+    from autopq import FitResult
 
 STOPPED_CODE = 76
 
@@ -84,7 +89,7 @@ class Worker:
             return 1
         return 0
 
-    def _metered_fit(self) -> FitResult:
+    def _metered_fit(self) -> "FitResult":
         settings = self._settings
         try:
             with worker_meter(settings, self._reporter.energy) as meter:
@@ -109,16 +114,21 @@ class Worker:
         except Exception:
             log.exception("the last interval could not be reported")
 
-    def _fit(self, meter: EnergyMeter) -> FitResult:
+    def _fit(self, meter: EnergyMeter) -> "FitResult":
         # Imported under the meter and the heartbeat: it takes seconds and is part of the job.
-        from app.jobs.search import store_of, within_limits
         from autopq import AutoPQ
 
         task, source = self._task()
         config = within_limits(task, self._settings)
         table = source.read(self._settings.table_limits)
         store = store_of(self._settings, self._job_id)
-        fit = AutoPQ(config, observer=self._reporter, meter=meter, store=store)
+        fit = AutoPQ(
+            config,
+            observer=self._reporter,
+            meter=meter,
+            store=store,
+            warm_start=patiently(self._known_settings, unless=is_orphan),
+        )
         result = fit.fit(table)
         if self._reporter.should_stop():
             raise Stopped("stopped after the fit")
@@ -137,11 +147,17 @@ class Worker:
             job = repository.get(session, self._job_id)
             return job, datasets.version(session, job.dataset_id, job.dataset_version)
 
+    def _known_settings(self) -> list[WarmStart]:
+        """What to try first; nothing where the job did not ask for it."""
+        with self._database.read() as session:
+            job = repository.get(session, self._job_id)
+            return known_settings(session, job) if job.config.get("warm_start") else []
+
     @property
     def _directory(self) -> Path:
         return self._settings.storage.attempt_model(self._job_id, self._attempt)
 
-    def _succeed(self, result: FitResult) -> None:
+    def _succeed(self, result: "FitResult") -> None:
         """Model, leaderboard, backtest and state appear together or not at all."""
         patiently(self._reporter.flush, unless=is_orphan)
         made, config = result.backtest, result.model.config
@@ -153,7 +169,7 @@ class Worker:
 
     def _write_result(
         self,
-        result: FitResult,
+        result: "FitResult",
         rows: list[dict[str, Any]],
         size: int,
         backtest: BacktestRow | None,

@@ -1,7 +1,7 @@
 """The search of a job: where it is kept for the next attempt, and how wide it may run."""
 
 from app.settings import Settings
-from autopq.search.study import SearchStore
+from autopq.search.store import SearchStore
 from autopq.task import TaskConfig
 
 

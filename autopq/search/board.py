@@ -1,11 +1,12 @@
 """The leaderboard and the winner."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from autopq.energy.worth import Choice, cheapest_within
 from autopq.errors import AutoPQError
+from autopq.evaluation.importance import Importance
 from autopq.leaderboard import LeaderboardRow
 from autopq.presets import REFERENCE_QUANTILE_MODEL
 from autopq.search.candidates import SCORE, Candidate, Scored
@@ -55,21 +56,23 @@ def leaderboard(
     *,
     min_coverage: float | None = None,
     ended_by: str | None = None,
+    importance: Sequence[Importance] = (),
 ) -> list[LeaderboardRow]:
     """Rows ranked by validation score; what failed comes last, with its reason. Rows whose 90 %
     interval holds less than `min_coverage` are marked, and so is the one of `chosen` members,
-    which also says which limit ended the search."""
+    which also says which limit ended the search and how much its groups of inputs matter."""
     name = ENSEMBLE if len(chosen) > 1 else chosen[0][0].name
     rows = [_row(candidate) for candidate in candidates]
     rows += [_failed_row(point) for point in failed]
     if ensemble is not None:
         rows.append(_ensemble_row(ensemble))
     rows.sort(key=lambda row: row.validation.get(SCORE, float("inf")))
-    if ended_by is not None:
-        rows = [
-            replace(row, details={**row.details, "ended_by": ended_by}) if row.name == name else row
-            for row in rows
-        ]
+    more: dict[str, Any] = {} if ended_by is None else {"ended_by": ended_by}
+    if importance:
+        more["importance"] = [group.as_dict() for group in importance]
+    rows = [
+        replace(row, details={**row.details, **more}) if row.name == name else row for row in rows
+    ]
     return [
         replace(
             row,

@@ -20,8 +20,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autopq import artifact
 from autopq.errors import ArtifactError
-from autopq.forecasters.base import Trial as SuggestingTrial
+from autopq.forecasters.base import Trial
 from autopq.search.cost import Cost
+from autopq.search.store import SearchStore, WarmStart
 from autopq.search.trials.base import TrialOutcome
 from autopq.state import State
 
@@ -31,33 +32,19 @@ _STARTUP_TRIALS = 5
 _LEAST_TO_PRUNE = 4
 _JOURNAL = "trials.journal"
 
-
-@dataclass(frozen=True)
-class SearchStore:
-    """Where a search is kept, so that another process can take it up: the states of the best fits
-    in `folder`, and the trials in a journal beside them, or in the database at `url`, which must
-    be one of its own. `name` tells the searches in one database apart."""
-
-    folder: Path
-    url: str | None = None
-    name: str = ""
-
-    def open(self) -> BaseStorage:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if self.url is not None:
-            return RDBStorage(self.url)
-        journal = self.folder / _JOURNAL
-        _mend(journal)
-        return JournalStorage(JournalFileBackend(str(journal)))
+Space = Callable[[Trial], dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class WarmStart:
-    """A setting of a component that did well before, on similar data; `source` says where."""
-
-    component: str
-    params: Mapping[str, Any]
-    source: str
+def open_storage(store: SearchStore | None) -> BaseStorage:
+    """Where Optuna keeps trials: in memory without a store."""
+    if store is None:
+        return InMemoryStorage()
+    store.folder.mkdir(parents=True, exist_ok=True)
+    if store.url is not None:
+        return RDBStorage(store.url)
+    journal = store.folder / _JOURNAL
+    _mend(journal)
+    return JournalStorage(JournalFileBackend(str(journal)))
 
 
 @dataclass(frozen=True)
@@ -115,9 +102,7 @@ class Study:
             return _told(trials[number])
         return None
 
-    def ask(
-        self, number: int, space: Callable[[SuggestingTrial], dict[str, Any]]
-    ) -> dict[str, Any]:
+    def ask(self, number: int, space: Space) -> dict[str, Any]:
         """The parameters of a trial: new ones, or those that it was asked with before. Numbers
         are asked for in order."""
         with _quiet():
@@ -212,6 +197,29 @@ class Study:
             self.state = components[self.component]
         except (ArtifactError, KeyError):
             self.best = None
+
+
+class _Known:
+    """Suggests what is known, brought inside what is asked for. Raises LookupError for the rest."""
+
+    def __init__(self, params: Mapping[str, Any]) -> None:
+        self._params = params
+        self.used: dict[str, Any] = {}
+
+    def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
+        return self._use(name, min(max(float(self._params[name]), low), high))
+
+    def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
+        return self._use(name, min(max(int(self._params[name]), low), high))
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        if self._params[name] not in choices:
+            raise LookupError(name)
+        return self._use(name, self._params[name])
+
+    def _use(self, name: str, value: Any) -> Any:
+        self.used[name] = value
+        return value
 
 
 def _told(trial: FrozenTrial) -> Told:

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from optuna.storages import InMemoryStorage
 
 from autopq.context import FitContext
 from autopq.data.splits import Splits
@@ -28,7 +27,8 @@ from autopq.search.candidates import Candidate
 from autopq.search.cost import TrialResult, Workbench
 from autopq.search.fitting import FitSetting, load_component
 from autopq.search.points import PointFit, point_fit
-from autopq.search.study import SearchStore, Study, WarmStart
+from autopq.search.store import SearchStore, WarmStart
+from autopq.search.study import Study, open_storage
 from autopq.search.trials.base import TrialRequest, TrialRunner
 from autopq.search.variants import Variant
 from autopq.task import TaskConfig
@@ -85,7 +85,7 @@ def _studies(
     splits: Splits, config: TaskConfig, effort: Effort, context: FitContext, search: Search
 ) -> list[Study]:
     store = search.store
-    storage = InMemoryStorage() if store is None else store.open()
+    storage = open_storage(store)
     prefix = "" if store is None else f"{store.name}{_fingerprint(splits, config)}/"
     studies = []
     for name in effort.tuned:
@@ -97,7 +97,7 @@ def _studies(
             None if store is None else store.folder,
         )
         known = [warm for warm in search.warm_start if warm.component == name]
-        study.start_from(known)
+        study.start_from(known, load_component(name).search_space)
         studies.append(study)
     return studies
 

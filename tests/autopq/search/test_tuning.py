@@ -9,7 +9,7 @@ import pytest
 from autopq import AutoPQ, TaskConfig
 from autopq.observer import SilentObserver
 from autopq.presets import EFFORTS
-from autopq.search.study import SearchStore, WarmStart
+from autopq.search.store import SearchStore, WarmStart
 from autopq.search.trials.inline import InlineTrials
 from autopq.search.trials.processes import ProcessTrials
 
@@ -109,9 +109,9 @@ class Counting(InlineTrials):
     def run(self, asked, floor):
         for finished in super().run(asked, floor):
             self.names.append(asked[finished.index].name)
-            yield finished
             if len(self.names) >= self.most:
-                raise KeyboardInterrupt
+                raise KeyboardInterrupt  # before anybody was told
+            yield finished
 
 
 def search(table, runner=None, store=None, warm_start=(), **changes):
