@@ -19,7 +19,13 @@ from app.core.pagination import Cursor, Limit, Page, decode_cursor, encode_curso
 from app.core.representation import CONDITIONAL, Fields, is_known, not_modified, representation
 from app.models import repository, service
 from app.models.monitoring import monitor
-from app.models.schemas import Model, Monitoring, MonitoringCreate, Promotion
+from app.models.schemas import (
+    Model,
+    ModelImportance,
+    Monitoring,
+    MonitoringCreate,
+    Promotion,
+)
 from app.models.service import Archive
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -163,6 +169,19 @@ def download_model(request: Request, model_id: ModelReference, context: Context)
             "Repr-Digest": f"sha-256=:{base64.b64encode(archive.sha256).decode()}:",
         },
     )
+
+
+@router.get(
+    "/{model_id}/importance",
+    operation_id="get_importance",
+    responses=documented(NotFoundError),
+)
+def get_importance(model_id: ModelReference, context: Context) -> ModelImportance:
+    """Which inputs the model stands on: the history, the calendar, and each covariate."""
+    with context.read() as session:
+        row = repository.get(session, model_id)
+        groups = row.summary["details"].get("importance", [])
+    return ModelImportance.model_validate({"model_id": row.id, "groups": groups})
 
 
 @router.get(

@@ -102,3 +102,27 @@ class Monitoring(BaseModel):
     overall: PeriodQuality
     weeks: list[PeriodQuality] = Field(description="The newest first.")
     verdict: Verdict = Field(description="That of the last four weeks together.")
+
+
+class GroupImportance(BaseModel):
+    """How much worse the forecasts become when one group of inputs is that of another time."""
+
+    group: str = Field(
+        description="`history` of the target, `calendar`, a known covariate by its name, or "
+        "`static_features`."
+    )
+    loss: float = Field(description="Mean pinball loss without the group.")
+    increase: float = Field(
+        description="Share by which the loss grows; about 0 or less where the model makes nothing "
+        "of the group."
+    )
+    spread: float = Field(description="Half the range of `increase` over repeats.")
+
+
+class ModelImportance(BaseModel):
+    """Permutation importance on the held-out windows, or else on the validation windows."""
+
+    model_id: str
+    groups: list[GroupImportance] = Field(
+        description="The most important first; empty where the job's budget had no room for it."
+    )

@@ -51,7 +51,7 @@ OPERATIONS = {
     "rerun_job", "delete_job", "follow_job", "list_deliveries", "renew_webhook_secret",
     "get_job_audit", "get_leaderboard", "list_trials", "get_job_energy",
     "list_models", "get_model", "delete_model", "list_model_versions", "promote_model",
-    "forecast_timeseries", "download_model", "get_monitoring", "monitor_model",
+    "forecast_timeseries", "download_model", "get_monitoring", "monitor_model", "get_importance",
     "create_forecast", "get_forecast_status", "get_forecast",
     "get_forecast_paths", "list_forecasts", "delete_forecast", "get_forecast_aggregates",
     "get_metrics", "get_usage", "get_energy", "get_energy_report", "get_machines_energy",

@@ -27,6 +27,17 @@ class TestJob:
         assert scores == sorted(scores)
         assert all(row["seconds"] > 0 and row["energy_wh"] > 0 for row in rows)
 
+    def test_importance_of_the_inputs_comes_with_the_model(
+        self, service: Any, finished_job: Document
+    ) -> None:
+        found = service.http.get(f"/v1/models/{finished_job['model_id']}/importance").json()
+        assert found["model_id"] == finished_job["model_id"]
+        groups = {group["group"]: group for group in found["groups"]}
+        assert set(groups) == {"history", "calendar", "temperature"}
+        # The seasonal naive forecaster looks at the past alone.
+        assert groups["history"]["increase"] > 0
+        assert groups["temperature"]["increase"] == 0
+
     def test_cannot_be_cancelled_any_more(self, service: Any, finished_job: Document) -> None:
         answer = service.http.post(finished_job["links"]["cancel"])
         assert answer.status_code == 409
