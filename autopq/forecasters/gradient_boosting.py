@@ -16,7 +16,7 @@ from autopq.forecasters.boosting import (
     boost,
     refit_rounds,
 )
-from autopq.forecasters.features import LEVEL_OFFSETS, UNITS, FeatureBuilder
+from autopq.forecasters.features import FeatureBuilder
 from autopq.forecasters.representation import Representation
 from autopq.forecasters.sampling import AUTO
 
@@ -55,8 +55,6 @@ class GradientBoosting(PointForecaster):
     def search_space(cls, trial: Trial) -> Params:
         return {
             "objective": trial.suggest_categorical("objective", list(OBJECTIVES)),
-            "level_offset": trial.suggest_categorical("level_offset", list(LEVEL_OFFSETS)),
-            "unit": trial.suggest_categorical("unit", list(UNITS)),
             "learning_rate": trial.suggest_float("learning_rate", 0.02, 0.2, log=True),
             "num_leaves": trial.suggest_int("num_leaves", 8, 128, log=True),
             "min_data_in_leaf": trial.suggest_int("min_data_in_leaf", 10, 200, log=True),

@@ -11,7 +11,7 @@ import torch
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.forecasters.base import Arrays, PointForecaster, State, Trial
-from autopq.forecasters.features import LEVEL_OFFSETS, UNITS, FeatureBuilder, Rows
+from autopq.forecasters.features import FeatureBuilder, Rows
 from autopq.forecasters.networks.mlp import MLP
 from autopq.forecasters.representation import Representation
 from autopq.forecasters.sampling import AUTO, within_budget
@@ -93,8 +93,6 @@ class MLPForecaster(PointForecaster):
             "layers": trial.suggest_int("layers", 1, 3),
             "dropout": trial.suggest_float("dropout", 0.0, 0.4),
             "loss": trial.suggest_categorical("loss", list(LOSSES)),
-            "level_offset": trial.suggest_categorical("level_offset", list(LEVEL_OFFSETS)),
-            "unit": trial.suggest_categorical("unit", list(UNITS)),
             "learning_rate": trial.suggest_float("learning_rate", 2e-4, 5e-3, log=True),
             "weight_decay": trial.suggest_float("weight_decay", 1e-4, 1e-1, log=True),
             "batch_size": trial.suggest_int("batch_size", 128, 1024, log=True),
