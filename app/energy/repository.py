@@ -14,7 +14,7 @@ from app.energy.tables import EnergyLedgerRow as Ledger
 from app.energy.tables import HostEnergyRow as HostEnergy
 from app.energy.tables import HostEnergyShareRow as HostShare
 from app.forecasts.tables import ForecastRow
-from app.jobs.tables import JobRow
+from app.jobs.tables import AttemptRow, JobRow
 from app.models.tables import ModelRow
 from autopq.energy.host_meter import PARTS, Parts
 
@@ -169,14 +169,26 @@ def newest_host(session: ReadSession) -> str | None:
 
 
 def succeeded_on(session: ReadSession, host: str, *, limit: int) -> Sequence[Row[Any]]:
-    """Newest jobs that succeeded on a machine: their config, and the rows of their table."""
+    """Newest jobs that succeeded on a machine: their config, the rows of their table, and when
+    their last attempt began and ended."""
     there = (
         select(HostShare.job_id)
         .join(HostEnergy, HostEnergy.id == HostShare.host_energy_id)
         .where(HostEnergy.host == host, HostShare.job_id.is_not(None))
     )
     query = (
-        select(JobRow.id, JobRow.attempt, JobRow.config, DatasetVersionRow.rows)
+        select(
+            JobRow.id,
+            JobRow.attempt,
+            JobRow.config,
+            DatasetVersionRow.rows,
+            AttemptRow.started_at,
+            AttemptRow.ended_at,
+        )
+        .join(
+            AttemptRow,
+            and_(AttemptRow.job_id == JobRow.id, AttemptRow.number == JobRow.attempt),
+        )
         .join(
             DatasetVersionRow,
             and_(

@@ -131,12 +131,18 @@ def _past(session: ReadSession, host: str) -> list[Past]:
                 config=jobs[job_id].config,
                 rows=jobs[job_id].rows,
                 energy_wh=sum(int(row.total_mj) for row in rows) / MJ_PER_WH,
-                seconds=sum(float(row.seconds) for row in rows),
+                seconds=_duration(jobs[job_id]),
                 minimum_wh=sum(int(row.total_mj) for row in least) / MJ_PER_WH,
                 minimum_seconds=sum(float(row.seconds) for row in least),
             )
         )
     return found
+
+
+def _duration(job: Row[Any]) -> float:
+    """Seconds of the last attempt by the clock: rows of trials side by side cover it several
+    times."""
+    return float((job.ended_at - job.started_at).total_seconds())
 
 
 def figures(rows: Iterable[Row[Any]], price: Price) -> Figures:

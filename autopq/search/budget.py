@@ -11,6 +11,8 @@ from autopq.task import TaskConfig
 
 # The rest is for scores, calibration and the refit.
 SEARCH_SHARE = 0.6
+# How old a look at the meter may be: it tells what was drawn up to its last look.
+_LOOK_S = 1.0
 
 
 class Budget:
@@ -24,6 +26,7 @@ class Budget:
         self._clock = clock
         self._began = clock()
         self._began_mj = meter.total_mj
+        self._looked_at = self._began
         self._trials = 0
         self.ended_by: str | None = None  # the limit that ended the search, if one did
 
@@ -53,11 +56,16 @@ class Budget:
         return not self._over(more, 1.0)
 
     def _over(self, more: Cost, share: float) -> bool:
+        if self._late(more.seconds, share):
+            return True
         limit = self._config.energy_limit_wh
+        if limit is None:
+            return False
+        if self._clock() - self._looked_at >= _LOOK_S:
+            self._meter.flush()
+            self._looked_at = self._clock()
         used = self._meter.total_mj - self._began_mj + more.energy_mj
-        return self._late(more.seconds, share) or (
-            limit is not None and used > limit * share * MJ_PER_WH
-        )
+        return used > limit * share * MJ_PER_WH
 
     def _late(self, seconds: float, share: float) -> bool:
         limit = self._config.time_limit

@@ -61,6 +61,18 @@ def test_watt_hours_are_counted_from_the_start_of_the_fit():
     assert made.ended_by == "energy_limit_wh"
 
 
+def test_watt_hours_are_seen_while_a_trial_still_runs():
+    clock = Clock()
+    source = SyntheticSource(clock, lambda _: {"cpu": 3600.0})
+    with EnergyMeter(source, clock=clock) as meter, meter.trial("long"):
+        made = budget(clock, meter, energy_limit_wh=10)
+        clock.now = 5.0
+        assert not made.over()
+        clock.now = 6.5
+        assert made.over()
+        assert made.ended_by == "energy_limit_wh"
+
+
 def test_the_last_trial_that_may_begin_may_also_end():
     made = budget(Clock(), max_trials=2)
     made.count_trial()
