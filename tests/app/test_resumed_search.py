@@ -1,4 +1,5 @@
-"""A worker that is killed in the middle of its search: the next attempt goes on where it was."""
+"""What one search leaves for the next: to the next attempt its trials, to later jobs its best
+settings."""
 
 import os
 import signal
@@ -40,3 +41,27 @@ def test_finished_trials_are_never_run_again(service, table):
     spent = service.rows(query, job_id)
     assert not {name for (name,) in spent} & {name for _, name in before}
     assert not (service.data_dir / "searches" / job_id).exists()
+
+
+@pytest.mark.slow
+def test_a_search_begins_where_an_earlier_job_did_best(service, table):
+    dataset_id = service.upload(table)
+    quick = SEARCH | {"quantile_models": ["residual", "lightgbm_quantile"], "max_trials": 3}
+    first = service.submit(dataset_id, **quick)["id"]
+    assert service.finish(first, 240)["state"] == "succeeded"
+    second = service.submit(dataset_id, **quick, warm_start=True)["id"]
+    job = service.finish(second, 240)
+    assert job["state"] == "succeeded", job
+
+    def settings(job_id):
+        trials = service.http.get(f"/v1/jobs/{job_id}/trials", params={"limit": 100}).json()
+        found = [t for t in trials["items"] if "#" in t["name"] and "/" not in t["name"]]
+        return [(t["score"], t["params"]) for t in found]
+
+    best = min(settings(first), key=lambda setting: setting[0])
+    begun = settings(second)[0]
+    assert begun == (best[0], best[1] | {"warm_start": first})
+    rows = service.http.get(f"/v1/jobs/{second}/leaderboard").json()["rows"]
+    tried = next(row for row in rows if row["name"].startswith("lightgbm_quantile#"))
+    if tried["name"] == "lightgbm_quantile#1":
+        assert tried["details"]["warm_start"] == first
