@@ -7,7 +7,7 @@ averages of them.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -109,7 +109,7 @@ class _Shuffled(Windows):
 
     def take(self, which: Any) -> "Windows":
         assert self.donor is not None
-        taken = super().take(which)
+        taken = cast(_Shuffled, super().take(which))
         return replace(taken, donor=self.donor.take(which))
 
     def covariates_at(self, rows: Ints) -> Floats:

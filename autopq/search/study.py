@@ -88,12 +88,21 @@ class Study:
         """What the trial is called outside."""
         return f"{self.component}#{number + 1}"
 
-    def start_from(self, settings: Sequence[WarmStart]) -> None:
-        """Try these settings first. Without effect on a search that has begun."""
+    def start_from(self, settings: Sequence[WarmStart], space: Space) -> None:
+        """Try these settings first, each once, brought inside the space. Those that do not say all
+        that the space asks for are left out. Without effect on a search that has begun."""
         if self._trials():
             return
+        asked: list[dict[str, Any]] = []
         for setting in settings:
-            self._study.enqueue_trial(dict(setting.params), user_attrs={"source": setting.source})
+            known = _Known(setting.params)
+            try:
+                space(known)
+            except LookupError:
+                continue
+            if known.used not in asked:
+                asked.append(known.used)
+                self._study.enqueue_trial(known.used, user_attrs={"source": setting.source})
 
     def told(self, number: int) -> Told | None:
         """A trial that an earlier run finished; None where it is still to be run."""
@@ -207,19 +216,20 @@ class _Known:
         self.used: dict[str, Any] = {}
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
-        return self._use(name, min(max(float(self._params[name]), low), high))
+        value = min(max(float(self._params[name]), low), high)
+        self.used[name] = value
+        return value
 
     def suggest_int(self, name: str, low: int, high: int, *, log: bool = False) -> int:
-        return self._use(name, min(max(int(self._params[name]), low), high))
+        value = min(max(int(self._params[name]), low), high)
+        self.used[name] = value
+        return value
 
     def suggest_categorical(self, name: str, choices: Any) -> Any:
         if self._params[name] not in choices:
             raise LookupError(name)
-        return self._use(name, self._params[name])
-
-    def _use(self, name: str, value: Any) -> Any:
-        self.used[name] = value
-        return value
+        self.used[name] = self._params[name]
+        return self._params[name]
 
 
 def _told(trial: FrozenTrial) -> Told:
