@@ -24,7 +24,8 @@ def panel():
         }
     )
     season = 5 * np.sin(hours * 2 * np.pi / 24)
-    table["target"] = 20 + season + 3 * table["wind"] + np.repeat(rng.normal(0, 4, 90), 24)
+    level = np.repeat(np.cumsum(rng.normal(0, 1, 90)), 24)
+    table["target"] = 20 + season + 3 * table["wind"] + level
     config = TaskConfig(horizon=24, known_covariates=("wind", "idle"))
     return audit(table, config)[0]
 
@@ -66,9 +67,9 @@ def test_history_and_calendar_are_told_apart(windows):
         return spread_out(38 + 5 * np.sin(hour * 2 * np.pi / 24))
 
     by_history, by_calendar = found(by_yesterday, windows), found(by_clock, windows)
-    assert by_history["history"].increase > 0.1
+    assert by_history["history"].increase > 0.02
     assert by_history["calendar"].increase == 0
-    assert by_calendar["calendar"].increase > 0.1
+    assert by_calendar["calendar"].increase > 0.02
     assert by_calendar["history"].increase == 0
 
 
