@@ -99,7 +99,7 @@ EFFORTS: dict[Preset, Effort] = {
         tuning_trials=32,
         params={
             "lightgbm_quantile": {"max_rows": 60_000},
-            "mlp_quantile": {"max_rows": 100_000, "seeds": 3},
+            "mlp_quantile": {"max_rows": 100_000, "seeds": 4},
         },
     ),
 }
