@@ -99,7 +99,6 @@ class AutoPQ:
         Raises InputError when the table does not fit the task, Stopped when the observer asks.
         """
         with ExitStack() as stack:
-            stack.callback(self._search.runner.close)
             meter = self._meter or stack.enter_context(create_meter(sink=self._observer.energy))
             budget = Budget(self.config, meter)
             # Fits of the search listen to the budget as well; what comes after does not.

@@ -62,15 +62,30 @@ def tune(
         return [], []
     search.runner.open(FitSetting(splits, config, context.seed, context.device, context.views))
     studies = _studies(splits, config, effort, context, search)
+    try:
+        _halve(studies, rungs, config, effort, bench, search.runner)
+    finally:
+        search.runner.close()
+    return _found(studies, splits, config)
+
+
+def _halve(
+    studies: list[Study],
+    rungs: list[int],
+    config: TaskConfig,
+    effort: Effort,
+    bench: Workbench,
+    runner: TrialRunner,
+) -> None:
+    """All rungs, or those that the budget allows."""
     left, first = list(studies), 0
     for number in rungs:
         for begin in range(first, first + number, _ROUND):
             end = min(begin + _ROUND, first + number)
-            if not _round(left, begin, end, config, effort, bench, search.runner):
-                return _found(studies, splits, config)
+            if not _round(left, begin, end, config, effort, bench, runner):
+                return
         first += number
         left = sorted(left, key=_score)[: max(1, len(left) // 2)]
-    return _found(studies, splits, config)
 
 
 def _rungs(components: int, trials: int) -> list[int]:
