@@ -28,7 +28,7 @@ LEVELS: Floats = np.round(np.arange(1, 100) / 100, 2)
 RUNS: dict[str, dict[str, Any]] = {
     "autogluon": {
         "presets": "best_quality",
-        "excluded_model_types": ["Chronos", "Chronos2", "Toto"],
+        "excluded_model_types": ["Chronos", "Chronos2", "Toto", "Toto2"],
     },
     "autogluon_recursive": {"hyperparameters": {"RecursiveTabular": {}}},
     "autogluon_direct": {"hyperparameters": {"DirectTabular": {}}},
