@@ -24,7 +24,8 @@ from autogluon.timeseries import TimeSeriesDataFrame, TimeSeriesPredictor
 from benchmarks.peers.task import Floats, Task
 from benchmarks.series import HORIZON, KNOWN
 
-LEVELS: Floats = np.round(np.arange(1, 100) / 100, 2)
+# As many as LightGBM's peer has: with all 99 the direct models do not end within the budget.
+LEVELS: Floats = np.array([0.01, 0.05, 0.15, 0.3, 0.5, 0.7, 0.85, 0.95, 0.99])
 RUNS: dict[str, dict[str, Any]] = {
     "autogluon": {
         "presets": "best_quality",
@@ -33,6 +34,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "autogluon_recursive": {"hyperparameters": {"RecursiveTabular": {}}},
     "autogluon_direct": {"hyperparameters": {"DirectTabular": {}}},
 }
+ITEM = "series"
 HOLIDAY = "public_holiday"
 # Rows before an origin that a fitted predictor is shown: twelve weeks, beyond its weekly lags.
 _SHOWN = 2016
@@ -50,7 +52,7 @@ def frame(task: Task, item: str, rows: slice) -> pd.DataFrame:
 
 
 def forecast(task: Task, settings: dict[str, Any], seconds: int, seed: int) -> Floats:
-    """[n, 24, 99] quantiles for every origin, by a predictor fitted on rows before the test."""
+    """[n, 24, 9] quantiles for every origin, by a predictor fitted on rows before the test."""
     known = [*task.series.covariates, *([HOLIDAY] if task.holiday is not None else [])]
     with tempfile.TemporaryDirectory() as folder:
         predictor = TimeSeriesPredictor(
@@ -63,18 +65,22 @@ def forecast(task: Task, settings: dict[str, Any], seconds: int, seed: int) -> F
             path=folder,
             verbosity=1,
         )
-        training = _table(frame(task, "series", slice(0, task.i_test)))
+        training = _table(frame(task, ITEM, slice(0, task.i_test)))
         predictor.fit(training, time_limit=seconds, random_seed=seed, **settings)
-        # Every origin is an item of its own, which ends where the origin does.
-        items = [f"{origin:08d}" for origin in task.origins]
-        past, ahead = [], []
-        for item, origin in zip(items, task.origins, strict=True):
-            past.append(frame(task, item, slice(max(0, origin - _SHOWN), origin)))
-            ahead.append(frame(task, item, slice(origin, origin + HORIZON)).drop(columns="target"))
-        future = _table(pd.concat(ahead)) if known else None
-        found = predictor.predict(_table(pd.concat(past)), known_covariates=future)
-    columns = [str(level) for level in LEVELS]
-    return np.stack([found.loc[item][columns].to_numpy(float) for item in items])
+        predictor.persist()
+        # One origin at a time, under the name it was trained by: spreads of items that were not
+        # seen in training are ten times too wide.
+        found = [_predict(predictor, task, int(origin), known) for origin in task.origins]
+    return np.stack(found)
+
+
+def _predict(predictor: Any, task: Task, origin: int, known: list[str]) -> Floats:
+    """[24, 9] quantiles from one origin."""
+    past = _table(frame(task, ITEM, slice(max(0, origin - _SHOWN), origin)))
+    ahead = frame(task, ITEM, slice(origin, origin + HORIZON)).drop(columns="target")
+    found = predictor.predict(past, known_covariates=_table(ahead) if known else None)
+    quantiles: Floats = found[[str(level) for level in LEVELS]].to_numpy(float)
+    return quantiles
 
 
 def _table(rows: pd.DataFrame) -> Any:
@@ -100,7 +106,11 @@ def main() -> None:
         task = Task.read(series, options.data)
         for name, settings in RUNS.items():
             began, began_cpu = time.perf_counter(), time.process_time()
-            quantiles = task.clip(forecast(task, settings, options.seconds, options.seed))
+            try:
+                quantiles = task.clip(forecast(task, settings, options.seconds, options.seed))
+            except ValueError as error:  # where no model ended within the budget
+                print(series.name, name, "failed:", error, flush=True)
+                continue
             meta = {
                 "wall_s": round(time.perf_counter() - began, 2),
                 "cpu_s": round(time.process_time() - began_cpu, 2),
