@@ -26,32 +26,17 @@ LEVELS = np.round(np.arange(1, 100) / 100, 2)
 
 def run(series: Series, data: Path, out: Path, preset: str, seed: int) -> dict[str, object]:
     """Fit, forecast, write the file and return the series' row of the table."""
-    from autopq import AutoPQ, TaskConfig
+    from autopq import AutoPQ
     from autopq.data.audit import audit
     from autopq.energy import create_meter
     from autopq.evaluation.grid import DENSE_LEVELS, interpolate
     from autopq.evaluation.scores import evaluate
+    from benchmarks.product import read_table, task
 
+    table = read_table(series, data)
     frame = series.read(data)
-    table = frame.rename_axis("timestamp").reset_index()
-    # The files' clocks slip where rows were dropped; rows are what is scored, so the benchmark
-    # gives every series an unbroken clock.
-    table["timestamp"] = pd.date_range(frame.index[0], periods=len(frame), freq="h")
     at = origins(frame)
-    config = TaskConfig(
-        target=series.target,
-        timestamp="timestamp",
-        horizon=HORIZON,
-        freq="h",
-        known_covariates=series.covariates,
-        lower=series.lower,
-        upper=series.upper,
-        holidays=series.holidays,
-        issue_times=("00:00",),
-        preset=preset,
-        test_fraction=0.0,
-        seed=seed,
-    )
+    config = task(series, seed, preset=preset, test_fraction=0.0)
     began, began_cpu = time.perf_counter(), time.process_time()
     with create_meter() as meter:
         result = AutoPQ(config, meter=meter).fit(table.iloc[: first_test_row(len(table))])
