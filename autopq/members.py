@@ -16,6 +16,9 @@ from autopq.forecasters.base import PointForecaster
 from autopq.quantiles.base import QuantileModel
 from autopq.task import TaskConfig
 
+# Of the range between the limits.
+_HAIR = 1e-3
+
 
 @dataclass(frozen=True)
 class Member:
@@ -31,10 +34,17 @@ class Member:
 
 
 def clip(values: Floats, config: TaskConfig) -> Floats:
-    """Values inside the physical limits of the task."""
+    """Values inside the physical limits of the task; between two limits, what lies next to one
+    lies on it. Averages and interpolations end a hair above a limit on which the target itself
+    stands still (wind power in a calm), and an interval that misses it by a hair misses it."""
     if config.lower is None and config.upper is None:
         return values
-    return np.clip(values, config.lower, config.upper)
+    inside = np.clip(values, config.lower, config.upper)
+    if config.lower is not None and config.upper is not None:
+        hair = _HAIR * (config.upper - config.lower)
+        inside = np.where(inside <= config.lower + hair, config.lower, inside)
+        inside = np.where(inside >= config.upper - hair, config.upper, inside)
+    return inside
 
 
 def dense_quantiles(

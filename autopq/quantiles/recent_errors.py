@@ -5,6 +5,9 @@ the last days is known at every origin, and says how far off it will be: the cor
 share of the recent mean error off, and widens intervals by how much larger than usual recent
 errors were. The shares are chosen once, on validation windows; the errors are looked up anew at
 every origin.
+
+Calm validation weeks cannot tell that a series will move, so intervals that widen when it does are
+kept as an insurance wherever they cost next to nothing on validation.
 """
 
 import itertools
@@ -28,6 +31,9 @@ _STEP_SHARES = (0.0, 0.25, 0.5)
 _WIDTH_POWERS = (0.0, 0.25, 0.5)
 # The share of the loss that a correction must save on validation to be worth its forecasts.
 _WORTHWHILE = 0.01
+# Without such a gain, intervals still widen with the errors if that costs less than this share.
+_INSURANCE = 0.002
+_INSURED_HALF_LIFE, _INSURED_WIDTH = 7.0, 0.5
 _FEWEST_WINDOWS = 20
 _FEWEST_PAST = 3  # known forecasts that make a mean
 # Choices are compared at every eleventh level: they shift and stretch all levels alike.
@@ -111,8 +117,9 @@ class RecentErrorCorrection:
 
     @classmethod
     def fit(cls, truth: Floats, quantiles: Floats, past: PastErrors) -> Self | None:
-        """The best on `truth` [n, H] of `quantiles` [n, H, Q] on the dense grid; None where no
-        correction saves enough to be worth it, or too little is known to tell."""
+        """The best on `truth` [n, H] of `quantiles` [n, H, Q] on the dense grid; where none saves
+        enough to be worth it, the insurance; None where that costs too much, or too little is
+        known to tell."""
         usable = past.enough & np.isfinite(truth).all(axis=1)
         if usable.sum() < _FEWEST_WINDOWS:
             return None
@@ -134,7 +141,10 @@ class RecentErrorCorrection:
         ]
         best = min(options, key=loss)
         plain = _pinball(truth, quantiles[..., _COMPARED])
-        return best if loss(best) < plain * (1 - _WORTHWHILE) else None
+        if loss(best) < plain * (1 - _WORTHWHILE):
+            return best
+        insured = cls(_INSURED_HALF_LIFE, 0.0, 0.0, _INSURED_WIDTH, usual)
+        return insured if loss(insured) <= plain * (1 + _INSURANCE) else None
 
     def applied(self, quantiles: Floats, past: PastErrors) -> Floats:
         """[n, H, Q] corrected quantiles, ascending if they were; as they were where too little of

@@ -72,8 +72,24 @@ def test_intervals_widen_after_stormy_days():
     assert gain(correction, daily(panel(calm_and_stormy), 100, 119), always()) < 1
 
 
-def test_a_model_that_is_right_is_left_alone():
-    assert fitted(panel(noise(90, 3)), always())[0] is None
+def test_a_model_that_is_right_keeps_its_level():
+    right = panel(noise(120, 3))
+    correction, _, _ = fitted(right, always(), last=90)
+    assert correction.level == correction.step == 0
+    assert gain(correction, daily(right, 90, 119), always()) < 1.005
+
+
+def test_intervals_are_insured_against_a_storm_that_validation_did_not_see():
+    spread = np.where(np.arange(24 * 120) < 24 * 95, 1.0, 4.0)
+    correction, _, _ = fitted(panel(noise(120, 5) * spread), always(), last=90)
+    assert correction.level == correction.step == 0
+    assert gain(correction, daily(panel(noise(120, 5) * spread), 100, 119), always()) < 0.95
+
+
+def test_an_insurance_that_costs_too_much_is_not_bought():
+    # Errors that are large for a day and never again: widening after them is always too late.
+    spikes = np.where(np.arange(90) % 7 == 0, 12.0, 1.0).repeat(24)
+    assert fitted(panel(noise(90, 6) * spikes), always(spread=3.0))[0] is None
 
 
 def test_too_few_windows_tell_nothing():
