@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 
 from autopq.errors import Stopped
 from autopq.observer import Observer
+from training_methods.distributed import LocalRanks, RankLauncher
 
 if TYPE_CHECKING:
     from autopq.forecasters.representation import Views
@@ -31,6 +32,8 @@ class FitContext:
     # Takes a fit's loss on validation data while it goes on, at points that are the same for all
     # settings of a component. Raises Pruned where the fit should end.
     report: Callable[[float], None] = lambda _: None
+    # Who starts the processes on which a network is trained together.
+    ranks: RankLauncher = field(default_factory=LocalRanks)
 
     def generator(self, label: str) -> np.random.Generator:
         return np.random.default_rng([self.seed, zlib.crc32(label.encode())])

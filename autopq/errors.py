@@ -3,6 +3,7 @@
 AutoPQError
 ├── InputError      the user's table or task is unusable; carries one `Issue` per finding
 ├── ArtifactError   a saved model or forecast is damaged or from an unknown version
+├── DeviceFullError the device's memory does not hold a training
 ├── Pruned          a trial fell behind others and need not go on; not a failure
 └── Stopped         the observer asked to stop; not a failure
 """
@@ -43,6 +44,10 @@ class InputError(AutoPQError):
 
 class ArtifactError(AutoPQError):
     """A stored model or forecast cannot be trusted or read."""
+
+
+class DeviceFullError(AutoPQError):
+    """The device's memory does not hold a training, even in smaller batches."""
 
 
 class Stopped(AutoPQError):

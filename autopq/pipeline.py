@@ -46,6 +46,7 @@ from autopq.search.variants import variants
 from autopq.situation import history_rows
 from autopq.task import TaskConfig
 from autopq.training import check_methods
+from training_methods.distributed import LocalRanks, RankLauncher
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class AutoPQ:
     scores best. `meter` must be running if given; without one the fit runs its own. `device` is
     `auto`, `cpu` or a torch device name. Trials of hyper-parameters go to `runner`, by default one
     with as many processes as there are cores; with a `store` a search that was cut off goes on
-    where it ended; `warm_start` are settings to try first.
+    where it ended; `warm_start` are settings to try first. `ranks` starts the processes on which
+    networks are trained together, which are children of this one by default.
 
     Raises InputError for training methods that the task cannot use.
     """
@@ -81,6 +83,7 @@ class AutoPQ:
         runner: TrialRunner | None = None,
         store: SearchStore | None = None,
         warm_start: Sequence[WarmStart] = (),
+        ranks: RankLauncher | None = None,
     ) -> None:
         self.config = config
         self._effort: Effort = effort(config)
@@ -88,7 +91,9 @@ class AutoPQ:
         self._observer = observer or SilentObserver()
         self._meter = meter
         name = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-        self._context = FitContext(config.seed, self._observer, torch.device(name))
+        self._context = FitContext(
+            config.seed, self._observer, torch.device(name), ranks=ranks or LocalRanks()
+        )
         # One GPU is not shared between processes.
         workers = 1 if self._context.device.type == "cuda" else config.trial_workers
         self._search = Search(runner or local_runner(workers), store, tuple(warm_start))

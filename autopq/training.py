@@ -1,5 +1,7 @@
 """Training a network by the method that a component's parameters name, on one rank or several."""
 
+import copy
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
@@ -8,7 +10,7 @@ import torch
 from torch import nn
 
 from autopq.context import FitContext
-from autopq.errors import InputError, Issue, Stopped
+from autopq.errors import DeviceFullError, InputError, Issue, Stopped
 from autopq.task import TaskConfig
 from autopq.training_plan import STAGES
 from training_methods import (
@@ -22,6 +24,8 @@ from training_methods import (
     create_method,
 )
 from training_methods.distributed_fit import fit_on_ranks
+
+logger = logging.getLogger(__name__)
 
 METHOD_PARAMS = ("training_method", "training_options", "training_ranks")
 
@@ -86,9 +90,58 @@ def train_network(
     """Train by `params["training_method"]` with its `training_options` on `training_ranks`
     processes; on GPUs if there is one for every rank.
 
-    Raises InputError for an unknown method or option, Stopped when the observer asks to stop, and
-    MethodRefused when the method does not fit the network or its loss.
+    Where the device's memory is full, training starts again once, in batches of half the size.
+    Raises InputError for an unknown method or option, Stopped when the observer asks to stop,
+    DeviceFullError when smaller batches did not help, and MethodRefused when the method does not
+    fit the network or its loss.
     """
+    spare, state = copy.deepcopy(network), generator.get_state()
+
+    def attempt(network: nn.Module, config: TrainerConfig) -> FitReport:
+        return _train(
+            network,
+            loss,
+            train=train,
+            validation=validation,
+            config=config,
+            params=params,
+            generator=generator,
+            context=context,
+        )
+
+    try:
+        return attempt(network, config)
+    except torch.OutOfMemoryError:
+        smaller = replace(config, batch_size=max(config.batch_size // 2, 1))
+    # Outside the handler, whose traceback keeps the tensors of the first training alive.
+    logger.warning(
+        "the memory of %s is full; training again in batches of %d",
+        config.device,
+        smaller.batch_size,
+    )
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    generator.set_state(state)
+    try:
+        return attempt(spare, smaller)
+    except torch.OutOfMemoryError as error:
+        raise DeviceFullError(
+            f"The memory of {config.device} does not hold this training, even in batches of "
+            f"{smaller.batch_size}. Use a device with more memory, or a smaller network."
+        ) from error
+
+
+def _train(
+    network: nn.Module,
+    loss: Loss,
+    *,
+    train: TensorData,
+    validation: TensorData | None,
+    config: TrainerConfig,
+    params: Mapping[str, Any],
+    generator: torch.Generator,
+    context: FitContext,
+) -> FitReport:
     method = method_of(params)
     ranks = int(params["training_ranks"])
     should_stop = context.observer.should_stop
@@ -96,7 +149,7 @@ def train_network(
         if ranks == 1:
             trainer = Trainer(config, generator=generator, should_stop=should_stop)
             return trainer.fit(network, loss, train=train, validation=validation, method=method)
-        if config.device.type == "cuda" and torch.cuda.device_count() < ranks:
+        if config.device.type == "cuda" and not context.ranks.has_gpus(ranks):
             config = replace(config, device=torch.device("cpu"))
         return fit_on_ranks(
             network,
@@ -109,6 +162,7 @@ def train_network(
             world_size=ranks,
             seed=int(torch.randint(2**31, (), generator=generator)),
             should_stop=should_stop,
+            launcher=context.ranks,
         )
     except TrainingStopped as stopped:
         raise Stopped(str(stopped)) from stopped

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
@@ -21,15 +21,50 @@ from torch import Tensor
 from torch.multiprocessing.spawn import (
     ProcessContext,
     ProcessExitedException,
+    ProcessRaisedException,
     start_processes,
 )
 
 from training_methods.communicator import Communicator, Group, Traffic
-from training_methods.outcomes import TrainingStopped
+from training_methods.outcomes import RankLost, TrainingStopped
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 5.0
 _COLLECTIVE_TIMEOUT = timedelta(minutes=10)
+
+
+class RankLauncher(Protocol):
+    """Starts the ranks of a training somewhere, and waits for them."""
+
+    def has_gpus(self, world_size: int) -> bool:
+        """Whether each of so many ranks would have a GPU of its own, as its current device."""
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        world_size: int,
+        *arguments: Any,
+        backend: str = "gloo",
+        should_stop: Callable[[], bool] | None = None,
+    ) -> list[Any]:
+        """As `run_ranks` does: what the ranks returned, or the error of one, and none left."""
+
+
+class LocalRanks:
+    """Ranks as children of this process. See `RankLauncher`."""
+
+    def has_gpus(self, world_size: int) -> bool:
+        return torch.cuda.device_count() >= world_size
+
+    def run(
+        self,
+        function: Callable[..., Any],
+        world_size: int,
+        *arguments: Any,
+        backend: str = "gloo",
+        should_stop: Callable[[], bool] | None = None,
+    ) -> list[Any]:
+        return run_ranks(function, world_size, *arguments, backend=backend, should_stop=should_stop)
 
 
 class DistributedCommunicator(Communicator):
@@ -136,9 +171,11 @@ def run_ranks(
     Returns what the ranks returned, in their order; that must be tensors and plain values. The
     function is importable, as for any spawned process. Ranks speak over the loopback interface
     alone and end with this call, however it ends: an error in one rank ends the others and is
-    raised here with the rank's traceback (torch's ProcessRaisedException), `should_stop` answering
-    yes raises TrainingStopped, and after `timeout` seconds TimeoutError is raised. Ranks stay in
-    the caller's process group: a signal to all of it reaches them as well.
+    raised here with the rank's traceback (torch's ProcessRaisedException, and OutOfMemoryError for
+    a device whose memory is full), one that is killed
+    raises RankLost, `should_stop` answering yes TrainingStopped, and `timeout` seconds that pass
+    TimeoutError. Ranks stay in the caller's process group: a signal to all of it reaches them as
+    well.
     """
     if world_size < 1:
         raise ValueError("world_size must be at least 1")
@@ -162,6 +199,10 @@ def run_ranks(
             # Whoever ends a process together with its children asks the ranks first of all.
             if should_stop is not None and should_stop():
                 raise TrainingStopped("stopped together with its ranks") from ended
+            raise RankLost(f"a rank of {world_size} was lost: {ended}") from ended
+        except ProcessRaisedException as raised:
+            if torch.OutOfMemoryError.__name__ in str(raised):
+                raise torch.OutOfMemoryError(str(raised)) from raised
             raise
         finally:
             _end(ranks)

@@ -10,7 +10,7 @@ from torch import nn
 
 from training_methods.base import Finding, MethodRefused, MethodReport, TensorData
 from training_methods.communicator import Communicator
-from training_methods.distributed import run_ranks
+from training_methods.distributed import LocalRanks, RankLauncher
 from training_methods.losses import Loss
 from training_methods.outcomes import FitReport, TrainingDiverged
 from training_methods.registry import create_method
@@ -30,9 +30,10 @@ def fit_on_ranks(
     world_size: int,
     seed: int,
     should_stop: Callable[[], bool] | None = None,
+    launcher: RankLauncher | None = None,
 ) -> FitReport:
-    """Train `model` by the method of that name on `world_size` child processes; they end with
-    this call.
+    """Train `model` by the method of that name on `world_size` processes, children of this one
+    unless `launcher` starts them elsewhere; they end with this call.
 
     Every rank trains on its own share of the samples (up to `world_size` − 1 are left out to make
     shares equal), `config.batch_size` is the global batch, and validation sees all its data. On a
@@ -43,7 +44,7 @@ def fit_on_ranks(
         raise ValueError(f"{world_size} ranks need batches of at least {world_size} samples")
     on_gpu = config.device.type == "cuda"
     cpu = torch.device("cpu")
-    answers = run_ranks(
+    answers = (launcher or LocalRanks()).run(
         _fit,
         world_size,
         model.to(cpu),
@@ -89,7 +90,8 @@ def _fit(
 ) -> dict[str, Any]:
     """One rank's part, as plain values: what all ranks refuse or fail at, they do together."""
     rank, world = communicator.rank, communicator.world_size
-    device = torch.device("cuda", rank) if config.device.type == "cuda" else config.device
+    on_gpu = config.device.type == "cuda"
+    device = torch.device("cuda", torch.cuda.current_device()) if on_gpu else config.device
     trainer = Trainer(
         replace(config, device=device, batch_size=config.batch_size // world),
         generator=torch.Generator().manual_seed(seed + rank),

@@ -11,6 +11,10 @@ class TrainingStopped(Exception):  # noqa: N818 - not a failure
     """`should_stop` answered yes between two epochs."""
 
 
+class RankLost(RuntimeError):  # noqa: N818 - a loss, told apart from errors of the training
+    """A process of several that train together ended without a word."""
+
+
 class TrainingDiverged(ArithmeticError):  # noqa: N818 - named as its sibling
     """The loss is no longer a finite number."""
 

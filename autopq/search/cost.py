@@ -11,6 +11,7 @@ from autopq.energy import EnergyMeter, Span
 from autopq.errors import AutoPQError, Stopped
 from autopq.observer import Observer, Phase, TrialRecord
 from autopq.search.trials.base import Finished, TrialRequest
+from training_methods.outcomes import RankLost
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +173,8 @@ class Workbench:
         ) as span:
             try:
                 yield result
-            except MemoryError:
-                raise
+            except (MemoryError, RankLost):
+                raise  # the machine's doing, not the candidate's
             except Stopped:
                 # The budget ends a search; only the caller ends the fit.
                 if self._observer.should_stop() or not self.exhausted:
