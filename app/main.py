@@ -39,7 +39,7 @@ from app.core.streams import Streams
 from app.datasets.endpoints import router as datasets
 from app.datasets.schemas import InlineTable
 from app.energy.endpoints import router as energy
-from app.engine.local import LocalEngine
+from app.engine.choice import chosen_engine
 from app.engine.supervisor import Supervisor
 from app.forecasts.endpoints import router as forecasts
 from app.health.endpoints import router as health
@@ -81,7 +81,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.state.context = context
         metrics.watch(context.database)
         writing = asyncio.create_task(uses.keep_writing(context.database))
-        supervisor = Supervisor(settings, context.database, LocalEngine(settings))
+        supervisor = Supervisor(settings, context.database, chosen_engine(settings))
         if settings.supervise:
             supervisor.start()
         yield

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,6 +14,7 @@ from app.core.logs import LogLevel
 from app.core.storage import Storage
 from autopq.data.limits import TableLimits
 
+EngineName = Literal["local", "ray"]
 PREFIX = "AUTOPQ_"
 # Variables that are no settings of the service: the client's, and a worker's parent.
 OTHER_VARIABLES = frozenset({"AUTOPQ_URL", "AUTOPQ_API_KEY", "AUTOPQ_PARENT_PID"})
@@ -64,7 +65,25 @@ class Settings(BaseSettings):
         4 * 2**30, ge=2**29, description="Address space one of these processes may use."
     )
     check_seconds: float = Field(300.0, gt=0, description="Longest time one check may take.")
-    max_concurrent_jobs: int = Field(1, ge=1, description="Jobs that run at the same time.")
+    engine: EngineName = Field(
+        "local", description="Where jobs run: as processes of this machine, or on a Ray cluster."
+    )
+    ray_address: str = Field(
+        "http://127.0.0.1:8265", description="Where the head of the Ray cluster answers over HTTP."
+    )
+    ray_token_file: Path | None = Field(
+        None, description="File with the cluster's token; `RAY_AUTH_TOKEN` counts without one."
+    )
+    cpus_per_job: int = Field(1, ge=1, description="Processors that a job takes of a Ray cluster.")
+    gpus_per_job: int | None = Field(
+        None, ge=0, description="Whole GPUs of a job; one where there are any by default."
+    )
+    max_concurrent_jobs: int | None = Field(
+        None,
+        ge=1,
+        description="Jobs that run at the same time; by default one on this machine, and as many "
+        "as find a place on a Ray cluster.",
+    )
     max_running_jobs_per_tenant: int | None = Field(
         None, ge=1, description="The same, of one tenant; no limit of its own by default."
     )

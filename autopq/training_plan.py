@@ -178,6 +178,12 @@ class TrainingMethods(BaseModel):
                 raise ValueError(f"{', '.join(twice)} is listed twice in '{stage}'")
         return self
 
+    @property
+    def most_ranks(self) -> int:
+        """The largest number of processes that train together."""
+        chosen = (choice for stage in STAGES for choice in self.of(stage) or ())
+        return max((choice.world_size for choice in chosen), default=1)
+
     def of(self, stage: Stage) -> tuple[TrainingMethodChoice, ...] | None:
         """The methods of a stage; None when nothing was asked for."""
         found: tuple[TrainingMethodChoice, ...] | None = getattr(self, stage)

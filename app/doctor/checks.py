@@ -25,6 +25,8 @@ from app.accounts.exposure import is_loopback
 from app.core import migrations
 from app.core.file_systems import file_system_of, is_network, sqlite_file
 from app.core.schema import open_database
+from app.engine.base import EngineUnavailableError
+from app.engine.ray_api import RayApi, RayToken
 from app.settings import OTHER_VARIABLES, PREFIX, Settings
 
 Level = Literal["ok", "warning", "problem"]
@@ -60,6 +62,8 @@ def examine(settings: Settings, environment: Mapping[str, str]) -> Iterator[Diag
     yield file_system(settings)
     yield from database(settings)
     yield port(settings)
+    if settings.engine == "ray":
+        yield ray_cluster(settings)
     yield energy_counters()
     yield torch_and_gpu()
 
@@ -249,6 +253,28 @@ def energy_counters(rapl: Path = _RAPL) -> Diagnosis:
     if not readable:
         text += " CPU electricity will be estimated."
     return Diagnosis("energy", "ok", text)
+
+
+def ray_cluster(settings: Settings) -> Diagnosis:
+    token = RayToken(settings.ray_token_file, os.environ.get("RAY_AUTH_TOKEN"))
+    api = RayApi(settings.ray_address, token)
+    try:
+        api.jobs()
+        nodes = api.nodes()
+    except EngineUnavailableError as error:
+        return Diagnosis(
+            "Ray cluster",
+            "problem",
+            f"{settings.ray_address}: {error}.",
+            "Start its head; correct AUTOPQ_RAY_ADDRESS or the token.",
+        )
+    finally:
+        api.close()
+    cpus, gpus = sum(node.cpus for node in nodes), sum(node.gpus for node in nodes)
+    text = f"{len(nodes)} nodes with {cpus:g} processors and {gpus:g} GPUs."
+    if cpus < settings.cpus_per_job or gpus < (settings.gpus_per_job or 0):
+        return Diagnosis("Ray cluster", "warning", text, "Add nodes, or let jobs ask for less.")
+    return Diagnosis("Ray cluster", "ok", text)
 
 
 def _gpus() -> int:

@@ -48,6 +48,8 @@ class _WorkerShares:
 
     def start(self) -> None:
         try:
+            if self._settings.engine == "ray":
+                raise OSError("the machine's meter knows no workers that Ray started")
             self._shares.start()
         except OSError:
             log.warning("the machine's meter does not run; this worker meters its own share")

@@ -3,18 +3,28 @@
 The job's row is the truth. No engine retries by itself, and the same command line serves each.
 """
 
+import sys
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+# Whether an attempt can be placed: `never` means not even once all others have ended.
+Room = Literal["now", "later", "never"]
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A process that is gone. `code` is negative for a signal and None when nobody knows."""
+    """A process that is gone. `code` is negative for a signal and None when nobody knows.
+
+    `engine_failed` is why the engine lost the process or never started it, which is no fault of
+    the job."""
 
     code: int | None
+    engine_failed: str | None = None
 
     @property
     def reason(self) -> str:
+        if self.engine_failed is not None:
+            return self.engine_failed
         if self.code is None:
             return "the worker process disappeared"
         if self.code == -9:
@@ -24,11 +34,29 @@ class Ended:
         return f"the worker process ended with code {self.code} before it had a result"
 
 
-class Engine(Protocol):
-    """Places attempts. Handles are strings, so that they survive a restart in a row."""
+class EngineUnavailableError(OSError):
+    """The engine cannot be reached or refuses to start anything, whichever job it is."""
 
-    def start(self, job_id: str, attempt: int) -> str:
-        """Launch the worker and return its handle. Raises OSError when that is impossible."""
+
+class Engine(Protocol):
+    """Places attempts. Handles are strings, so that they survive a restart in a row.
+
+    `ranks` are the processes on which a job trains its networks together; 1 for none but its own.
+    """
+
+    @property
+    def outlives_supervisor(self) -> bool:
+        """Whether workers go on when the supervisor ends, for the next one to take them up."""
+
+    def tend(self) -> None:
+        """Look how things are. Called once a turn; what follows in the turn relies on it."""
+
+    def room(self, ranks: int) -> Room:
+        """Whether an attempt would start at once. Asks nobody."""
+
+    def start(self, job_id: str, attempt: int, ranks: int) -> str:
+        """Launch the worker and return its handle. Raises OSError when that is impossible, and
+        EngineUnavailableError when it is for every job."""
 
     def ended(self, handle: str) -> Ended | None:
         """How it ended, or None while it runs."""
@@ -37,5 +65,13 @@ class Engine(Protocol):
         """Ask the worker to end, and end it after `grace` seconds. Returns at once; harmless when
         repeated."""
 
+    def adopt(self, handle: str, ranks: int) -> bool:
+        """Take up a worker that an earlier supervisor started; False when that cannot be."""
+
     def discard(self, handle: str) -> None:
         """End a worker that an earlier supervisor started, and wait until it is gone."""
+
+
+def worker_command(job_id: str, attempt: int) -> list[str]:
+    """What every engine runs."""
+    return [sys.executable, "-m", "app.jobs.run", job_id, str(attempt)]

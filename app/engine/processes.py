@@ -29,7 +29,7 @@ def find(handle: str) -> psutil.Process | None:
     started, _, boot = rest.partition(":")
     if boot != _boot():
         return None
-    with suppress(psutil.Error):
+    with suppress(psutil.Error, ValueError):  # it may be a handle of another engine
         process = psutil.Process(int(pid))
         if (
             abs(_started(process) - float(started)) < _SAME_PROCESS_S

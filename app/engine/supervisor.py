@@ -12,14 +12,14 @@ import structlog
 from app.core import idempotency
 from app.core.clock import now
 from app.core.database import Database, passes
-from app.engine.base import Engine
+from app.engine.base import Engine, EngineUnavailableError, Room
 from app.engine.host_meter import HostMeterKeeper
 from app.engine.lease import Lease
 from app.engine.predictions import PredictionKeeper
 from app.engine.silence import Silence
 from app.engine.sweep import sweep
 from app.jobs import repository, transitions
-from app.jobs.queue import Limits
+from app.jobs.queue import Limits, next_job, ranks_of
 from app.jobs.transitions import Ending
 from app.models import repository as models
 from app.settings import Settings
@@ -55,6 +55,7 @@ class Supervisor:
         self._silence = Silence(settings.silence_seconds)
         self._hung: set[Attempt] = set()
         self._overdue: set[Attempt] = set()
+        self._unplaceable: set[int] = set()  # told once
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
@@ -66,7 +67,8 @@ class Supervisor:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the workers and hand their jobs back to the queue, unharmed."""
+        """Stop the workers and hand their jobs back to the queue, unharmed; or leave them to the
+        next supervisor, where the engine can."""
         self._stopping.set()
         self._thread.join()
 
@@ -89,6 +91,7 @@ class Supervisor:
                 log.warning("another process took over as supervisor")
                 self._hand_over(_STOPPED)
             return
+        self._engine.tend()
         if not held:
             self._recover()
         self._host_meter.tend()
@@ -103,14 +106,20 @@ class Supervisor:
         self._purge()
 
     def _recover(self) -> None:
-        """End what an earlier supervisor left running. Attempts are never adopted."""
+        """Take up what an earlier supervisor left running, or end it where that cannot be."""
         log.info("supervising")
         with self._database.read() as session:
             left = repository.open_attempts(session)
-        for attempt in left:
-            if attempt.handle is not None:
-                self._engine.discard(attempt.handle)
-            self._settle((attempt.job_id, attempt.number), "interrupted", _RESTARTED)
+            ranks = [ranks_of(repository.get(session, found.job_id).config) for found in left]
+        for found, count in zip(left, ranks, strict=True):
+            attempt = (found.job_id, found.number)
+            if found.handle is not None:
+                if self._engine.adopt(found.handle, count):
+                    self._handles[attempt] = found.handle
+                    log.info("attempt taken up", job_id=attempt[0], attempt=attempt[1])
+                    continue
+                self._engine.discard(found.handle)
+            self._settle(attempt, "interrupted", _RESTARTED)
         self._predictions.recover()
         sweep(self._storage, self._database)
 
@@ -150,14 +159,17 @@ class Supervisor:
             if (ended := self._engine.ended(handle)) is not None
         }
         if ends and not self._lease.hold(surely=True):
-            # Whoever took over has ended these workers: no fault of theirs.
-            for attempt in ends:
-                self._settle(attempt, "interrupted", _STOPPED)
+            # Whoever took over has ended these workers, no fault of theirs; or has taken them up.
+            if not self._engine.outlives_supervisor:
+                for attempt in ends:
+                    self._settle(attempt, "interrupted", _STOPPED)
             self._hand_over(_STOPPED)
             return
         for attempt, ended in ends.items():
             if attempt in self._overdue:
                 self._settle(attempt, "overdue", "its deadline passed")
+            elif ended.engine_failed is not None:
+                self._settle(attempt, "interrupted", ended.engine_failed)
             else:
                 hung = attempt in self._hung
                 self._settle(attempt, "lost", self._hung_reason if hung else ended.reason)
@@ -180,12 +192,17 @@ class Supervisor:
                 self._engine.stop(handle, self._settings.cancel_grace_seconds)
 
     def _start_queued(self) -> None:
-        while len(self._handles) < self._settings.max_concurrent_jobs:
-            attempt = self._claim()
-            if attempt is None:
+        # To start a worker may take the engine long, and the role must not be lost over many.
+        while self._room(1) == "now" and self._lease.hold():
+            claimed = self._claim()
+            if claimed is None:
                 return
+            attempt, ranks = claimed
             try:
-                handle = self._engine.start(*attempt)
+                handle = self._engine.start(*attempt, ranks)
+            except EngineUnavailableError as error:
+                self._settle(attempt, "interrupted", str(error))
+                return
             except OSError as error:
                 self._settle(attempt, "lost", f"no worker process could be started: {error}")
                 continue
@@ -194,12 +211,22 @@ class Supervisor:
                 transitions.note_process(session, *attempt, handle)
             log.info("attempt started", job_id=attempt[0], attempt=attempt[1], handle=handle)
 
-    def _claim(self) -> Attempt | None:
+    def _claim(self) -> tuple[Attempt, int] | None:
         with self._database.read() as session:
-            if not repository.any_queued(session):
+            if next_job(session, self._limits, self._room) is None:
                 return None  # without having asked for the right to write
         with self._database.write() as session:
-            return transitions.claim_next(session, now(), self._limits)
+            attempt = transitions.claim_next(session, now(), self._limits, self._room)
+            if attempt is None:
+                return None
+            return attempt, ranks_of(repository.get(session, attempt[0]).config)
+
+    def _room(self, ranks: int) -> Room:
+        found = self._engine.room(ranks)
+        if found == "never" and ranks not in self._unplaceable:
+            self._unplaceable.add(ranks)
+            log.warning("jobs wait for what no machine has", ranks=ranks)
+        return found
 
     def _settle(self, attempt: Attempt, ending: Ending, reason: str) -> None:
         with self._database.write() as session:
@@ -217,15 +244,17 @@ class Supervisor:
         log.info("attempt ended", job_id=attempt[0], attempt=attempt[1], job_state=state, **why)
 
     def _hand_over(self, reason: str) -> None:
-        """Stop every worker; none of this counts as a crash of a job."""
-        for handle in self._handles.values():
+        """Stop every worker, unless it can be left to the next supervisor; none of this counts as
+        a crash of a job."""
+        left = {} if self._engine.outlives_supervisor else self._handles
+        for handle in left.values():
             self._engine.stop(handle, self._settings.cancel_grace_seconds)
         deadline = time.monotonic() + self._settings.cancel_grace_seconds + _KILL_WAIT_S
         try:
             self._predictions.stop()
             self._courier.stop()
-            while self._handles and time.monotonic() < deadline:
-                for attempt, handle in list(self._handles.items()):
+            while left and time.monotonic() < deadline:
+                for attempt, handle in list(left.items()):
                     if self._engine.ended(handle) is not None:
                         self._settle(attempt, "interrupted", reason)
                 time.sleep(0.02)

@@ -3,20 +3,29 @@
 Slots go to tenants in turn: to the one with the fewest jobs at work, and among those to the one
 that has waited longest for a slot. A tenant's own jobs go by priority, then by age. Tenants and
 keys at their limit wait.
+
+A job for which there is no place now keeps its turn: smaller ones behind it would let it wait for
+ever. One for which there never will be a place is passed over.
 """
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased
 
 from app.accounts.tables import TenantRow
-from app.core.database import ReadSession
+from app.core.database import ReadSession, WriteSession
+from app.engine.base import Room
 from app.jobs.tables import JobRow
+from autopq.training_plan import TrainingMethods
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+_LOOK_AHEAD = 100  # jobs of a tenant that may wait for a place in vain before others are not seen
 
 
 @dataclass(frozen=True)
@@ -30,22 +39,44 @@ class Limits:
 UNLIMITED = Limits()
 
 
-def next_job(session: ReadSession, limits: Limits) -> str | None:
-    """The queued job to start now, or None while all have to wait."""
+def anywhere(ranks: int) -> Room:
+    """Room for every job."""
+    return "now"
+
+
+def ranks_of(config: Mapping[str, Any]) -> int:
+    """On how many processes a job trains its networks together."""
+    try:
+        return TrainingMethods.model_validate(config.get("training_methods") or {}).most_ranks
+    except ValidationError:
+        return 1  # of another version; the worker will say what is wrong with it
+
+
+def next_job(
+    session: ReadSession, limits: Limits, room: Callable[[int], Room] = anywhere
+) -> str | None:
+    """The queued job to start now, or None while all have to wait. `room` tells of a number of
+    ranks whether they find a place."""
     tenants, accounts = _at_work(session)
     last = _last_starts(session)
     full = {a for a, n in accounts.items() if limits.per_key is not None and n >= limits.per_key}
     for tenant in sorted(last, key=lambda t: (tenants[t], last[t] or _NEVER, t)):
         if limits.per_tenant is not None and tenants[tenant] >= limits.per_tenant:
             continue
-        query = select(JobRow.id).where(JobRow.state == "queued", JobRow.tenant_id == tenant)
+        query = select(JobRow.id, JobRow.config).where(
+            JobRow.state == "queued", JobRow.tenant_id == tenant
+        )
         if full:
             query = query.where(JobRow.account.not_in(full))
-        # On PostgreSQL two that claim at once take different jobs, and neither waits.
-        query = query.with_for_update(skip_locked=True)
-        job_id = session.scalar(query.order_by(JobRow.priority.desc(), JobRow.id).limit(1))
-        if job_id is not None:
-            return job_id
+        query = query.order_by(JobRow.priority.desc(), JobRow.id)
+        if isinstance(session, WriteSession):
+            # On PostgreSQL two that claim at once take different jobs, and neither waits.
+            query = query.with_for_update(skip_locked=True)
+        for skip, most in ((0, 1), (1, _LOOK_AHEAD)):  # the first is nearly always the one
+            for job_id, config in session.execute(query.offset(skip).limit(most)):
+                found = room(ranks_of(config))
+                if found != "never":
+                    return job_id if found == "now" else None
     return None
 
 

@@ -14,7 +14,7 @@ from app.energy import ledger
 from app.jobs import repository, transitions
 from app.jobs.tables import TrialRow
 from app.jobs.transitions import FenceLostError, News
-from autopq.energy import EnergyRow
+from autopq.energy import OVERHEAD, EnergyRow
 from autopq.observer import Phase, TrialRecord
 
 _WORTH_AN_EVENT = 0.01
@@ -41,7 +41,8 @@ class Reporter:
         self._stop = threading.Event()
         self._began = time.monotonic()
         self.on_phase: Callable[[], None] = lambda: None  # so that no phase is too short to show
-        self._lock = threading.Lock()  # guards the seven below
+        self._lock = threading.Lock()  # guards the eight below
+        self._phase: str = OVERHEAD
         self._values: dict[str, Any] = {}
         self._news: list[News] = []
         self._told = -1.0  # the progress that the last event told
@@ -55,9 +56,14 @@ class Reporter:
 
     def phase(self, phase: Phase) -> None:
         with self._lock:
+            self._phase = phase
             self._values["phase"] = phase
             self._news.append((now(), "phase", {"phase": phase}))
         self.on_phase()
+
+    def current_phase(self) -> str:
+        with self._lock:
+            return self._phase
 
     def progress(self, fraction: float, message: str) -> None:
         done = min(max(float(fraction), 0.0), 1.0)
@@ -106,9 +112,9 @@ class Reporter:
             self._unsure = at, _Sent(values, len(news), len(trials), len(energy))
             with self._database.write() as session:
                 ledger.append(session, energy, job_id=self._job_id, attempt=self._attempt)
-                session.add_all(self._new_rows(session, trials))
                 try:
                     transitions.report(session, self._job_id, self._attempt, at, news, **values)
+                    session.add_all(self._new_rows(session, trials))
                 except FenceLostError as error:
                     lost = error
             self._forget(self._unsure[1])

@@ -51,6 +51,7 @@ from autopq.task import TaskConfig
 
 if TYPE_CHECKING:
     from autopq import FitResult
+    from training_methods.distributed import RankLauncher
 
 STOPPED_CODE = 76
 
@@ -85,8 +86,7 @@ class Worker:
             return self._reject(worker_problem(str(error)))
         except Exception as error:
             log.exception("the fit failed")
-            self._write(transitions.confess, worker_problem(f"{type(error).__name__}: {error}"))
-            return 1
+            return self._confess(worker_problem(f"{type(error).__name__}: {error}"))
         return 0
 
     def _metered_fit(self) -> "FitResult":
@@ -127,6 +127,7 @@ class Worker:
             observer=self._reporter,
             meter=meter,
             store=store,
+            ranks=self._ranks(),
             warm_start=patiently(self._known_settings, unless=is_orphan),
         )
         result = fit.fit(table)
@@ -135,6 +136,14 @@ class Worker:
         result.model.save(self._directory)
         self._settings.storage.publish(self._directory)
         return result
+
+    def _ranks(self) -> "RankLauncher | None":
+        """Who starts the ranks of a training: the engine that started this process."""
+        if self._settings.engine != "ray":
+            return None
+        from app.engine.ray_ranks import RayRanks
+
+        return RayRanks(self._reporter.energy, self._reporter.current_phase)
 
     def _task(self) -> tuple[TaskConfig, TableSource]:
         job, table = patiently(self._rows, unless=is_orphan)
@@ -206,6 +215,13 @@ class Worker:
         except FenceLostError:
             return FENCE_LOST_CODE
         return 0
+
+    def _confess(self, problem: Problem) -> int:
+        try:
+            self._write(transitions.confess, problem)
+        except FenceLostError:
+            return FENCE_LOST_CODE
+        return 1
 
     def _write(self, transition: Callable[..., None], *arguments: object) -> None:
         """One transition of this attempt, in a transaction of its own."""

@@ -10,7 +10,7 @@ The worker's own writes carry its attempt as a fence. A write that touches no ro
 job was handed on or cancelled, and raises `FenceLostError`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, Literal, cast
 
@@ -18,8 +18,9 @@ from sqlalchemy import CursorResult, insert, update
 
 from app.core.database import WriteSession
 from app.core.errors import ConflictError, Problem
+from app.engine.base import Room
 from app.jobs import repository
-from app.jobs.queue import UNLIMITED, Limits, next_job
+from app.jobs.queue import UNLIMITED, Limits, anywhere, next_job
 from app.jobs.states import (
     MAX_ATTEMPTS,
     MAX_CRASHES,
@@ -61,12 +62,15 @@ def submit(session: WriteSession, job: JobRow) -> None:
 
 
 def claim_next(
-    session: WriteSession, at: datetime, limits: Limits = UNLIMITED
+    session: WriteSession,
+    at: datetime,
+    limits: Limits = UNLIMITED,
+    room: Callable[[int], Room] = anywhere,
 ) -> tuple[str, int] | None:
     """Take the job that is next: (job id, number of the new attempt)."""
     claimed = session.execute(
         update(JobRow)
-        .where(JobRow.id == next_job(session, limits), JobRow.state == "queued")
+        .where(JobRow.id == next_job(session, limits, room), JobRow.state == "queued")
         .values(
             **_NOTHING_YET,
             state="running",
@@ -214,7 +218,9 @@ def reject(session: WriteSession, job_id: str, number: int, problem: Problem, at
 
 
 def confess(session: WriteSession, job_id: str, number: int, problem: Problem) -> None:
-    """Leave the reason for a failure behind; the supervisor decides what follows from it."""
+    """Leave the reason for a failure behind; the supervisor decides what follows from it.
+    Raises FenceLostError."""
+    _fenced(session, job_id, number, {"attempt": number})
     session.execute(_own(job_id, number).values(error=problem.model_dump()))
 
 

@@ -48,6 +48,7 @@ class Service:
         self._probe = "/readyz" if ready else "/healthz"
         self._settings = settings
         self.process: subprocess.Popen[bytes] | None = None
+        self.environment: dict[str, str] = {}
         self.http = httpx.Client()
 
     def start(self) -> None:
@@ -62,10 +63,13 @@ class Service:
             "worker_niceness": 0,  # tests wait for jobs, and other work on the machine does not
             **self._settings,
         }
-        environment = {f"AUTOPQ_{name.upper()}": str(value) for name, value in settings.items()}
+        self.environment = {
+            "OMP_NUM_THREADS": "1",
+            **{f"AUTOPQ_{name.upper()}": str(value) for name, value in settings.items()},
+        }
         self.process = subprocess.Popen(
             [sys.executable, "-m", "app"],
-            env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+            env={**os.environ, **self.environment},
             start_new_session=True,
         )
         self.http.close()
@@ -85,6 +89,10 @@ class Service:
             self.process.terminate()
             self.process.wait(30)
         self.http.close()
+
+    @property
+    def database_url(self) -> str:
+        return str(self._settings.get("database_url", f"sqlite:///{self.data_dir}/autopq.sqlite3"))
 
     def states(self, job_id: str) -> tuple[str, list[str]]:
         """State of a job and of its attempts, read past the service."""

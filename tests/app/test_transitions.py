@@ -70,6 +70,34 @@ def claim(database: Database, limits: Limits = UNLIMITED) -> tuple[str, int] | N
         return transitions.claim_next(session, now(), limits)
 
 
+def training_on(ranks: int) -> dict[str, object]:
+    method = {"name": "backprop", "ranks": ranks}
+    return {"config": {"training_methods": {"forecaster": [method]}}}
+
+
+def test_a_job_without_a_place_keeps_its_turn(database: Database) -> None:
+    """Or small jobs would go by for ever while a large one waits."""
+    queue(database, "large", **training_on(4))
+    queue(database, "small")
+    with database.write() as session:
+        crowded = transitions.claim_next(
+            session, now(), room=lambda ranks: "later" if ranks > 1 else "now"
+        )
+        assert crowded is None
+        assert transitions.claim_next(session, now()) == ("large", 1)
+
+
+def test_a_job_for_which_there_never_will_be_a_place_is_passed_over(database: Database) -> None:
+    for number in range(3):
+        queue(database, f"huge{number}", **training_on(16))
+    queue(database, "small")
+    with database.write() as session:
+        claimed = transitions.claim_next(
+            session, now(), room=lambda ranks: "never" if ranks > 1 else "now"
+        )
+    assert claimed == ("small", 1)
+
+
 def end(database: Database, attempt: tuple[str, int], ending: Ending = "lost") -> str:
     with database.write() as session:
         return transitions.end_attempt(session, *attempt, ending, "it died", now())

@@ -1,0 +1,92 @@
+"""Whole GPUs, each to one attempt. The machine's are told by name here; none is touched."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from app.engine.base import Room
+from app.engine.devices import Devices, find_devices
+from app.engine.local import LocalEngine
+from app.settings import Settings
+
+NAMES = ("GPU-a", "GPU-b", "GPU-c")
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[list[tuple[LocalEngine, str]]]:
+    """The workers a test started; they end with it."""
+    started: list[tuple[LocalEngine, str]] = []
+    yield started
+    for engine, handle in started:
+        end(engine, handle)
+
+
+def engine_of(folder: Path, gpus: int, **settings: object) -> LocalEngine:
+    given = Settings.model_validate({"data_dir": folder, "max_concurrent_jobs": 8, **settings})
+    given.storage.prepare()
+    return LocalEngine(given, Devices(NAMES[:gpus]))
+
+
+def end(engine: LocalEngine, handle: str) -> None:
+    engine.stop(handle, 0)
+    deadline = time.monotonic() + 60
+    while engine.ended(handle) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def shown(handle: str) -> str | None:
+    """The devices that a worker sees."""
+    found: str | None = (
+        psutil.Process(int(handle.split(":")[0])).environ().get("CUDA_VISIBLE_DEVICES")
+    )
+    return found
+
+
+def test_no_two_attempts_have_one_device(
+    tmp_path: Path, made: list[tuple[LocalEngine, str]]
+) -> None:
+    engine = engine_of(tmp_path, 2)
+    for number in (1, 2):
+        made.append((engine, engine.start("job", number, 1)))
+    assert [shown(handle) for _, handle in made] == ["GPU-a", "GPU-b"]
+    assert engine.room(1) == "later"
+    end(*made.pop(0))
+    assert engine.room(1) == "now"
+    made.append((engine, engine.start("job", 3, 1)))
+    assert shown(made[-1][1]) == "GPU-a"
+
+
+def test_ranks_have_a_device_each_where_there_are_enough(
+    tmp_path: Path, made: list[tuple[LocalEngine, str]]
+) -> None:
+    engine = engine_of(tmp_path, 3)
+    made.append((engine, engine.start("job", 1, 2)))
+    assert shown(made[0][1]) == "GPU-a,GPU-b"
+    assert (engine.room(2), engine.room(1)) == ("later", "now")
+
+
+@pytest.mark.parametrize(
+    ("gpus", "asked", "room"),
+    [(0, None, "now"), (0, 0, "now"), (0, 1, "never"), (1, 2, "never"), (2, 2, "now")],
+)
+def test_what_the_machine_has_not_is_never_given(
+    tmp_path: Path, gpus: int, asked: int | None, room: Room
+) -> None:
+    assert engine_of(tmp_path, gpus, gpus_per_job=asked).room(1) == room
+
+
+def test_a_machine_without_devices_hides_none(
+    tmp_path: Path, made: list[tuple[LocalEngine, str]]
+) -> None:
+    engine = engine_of(tmp_path, 0)
+    made.append((engine, engine.start("job", 1, 1)))
+    assert shown(made[0][1]) == os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def test_looking_for_devices_raises_nothing_where_there_is_no_driver() -> None:
+    assert find_devices({"CUDA_VISIBLE_DEVICES": ""}).total == 0
