@@ -86,7 +86,7 @@ class Share:
     cpu_seconds: float
 
 
-def claim_all(url: str, begin_at: float, end: bool) -> Share:
+def claim(url: str, begin_at: float, most: int, end: bool) -> Share:
     database = open_database(url)
     with database.look():
         pass
@@ -94,7 +94,7 @@ def claim_all(url: str, begin_at: float, end: bool) -> Share:
     began = time.process_time()
     claimed = []
     misses = 0
-    while misses < 3:  # another may just hold the last ones
+    while len(claimed) < most and misses < 3:  # another may just hold the last ones
         with database.write() as session:
             found = transitions.claim_next(session, now())
             if found is not None and end:
@@ -121,7 +121,7 @@ def cpu_seconds(pid: int) -> float:
     return float(total)
 
 
-def measure(jobs: int, tenants: int, claimers: int, *, end: bool) -> None:
+def measure(jobs: int, tenants: int, claimers: int, claims: int, *, end: bool) -> None:
     with running(_SAFE) as server:
         url = server.create_database()
         database = open_database(url)
@@ -132,29 +132,33 @@ def measure(jobs: int, tenants: int, claimers: int, *, end: bool) -> None:
             list(pool.map(time.sleep, [0.5] * claimers))  # the processes are there
             before = cpu_seconds(server.pid)
             begin_at = time.time() + 3.0
-            futures = [pool.submit(claim_all, url, begin_at, end) for _ in range(claimers)]
+            most = -(-claims // claimers) if claims < jobs else jobs
+            futures = [pool.submit(claim, url, begin_at, most, end) for _ in range(claimers)]
             shares = [future.result() for future in futures]
             seconds = time.time() - begin_at
             serving = cpu_seconds(server.pid) - before
         claimed = [job_id for share in shares for job_id in share.claimed]
-        check(database, claimed, jobs)
+        check(database, claimed, jobs if claims >= jobs else None)
         database.close()
     kept = "ended at once" if end else "left at work"
+    done = len(claimed)
+    claiming = sum(share.cpu_seconds for share in shares)
     print(
-        f"{jobs} jobs of {tenants} tenants, {claimers} claimers, {kept}: {seconds:.1f} s, "
-        f"{jobs / seconds:.0f} claims/s, none twice; processor time a claim "
-        f"{1000 * sum(share.cpu_seconds for share in shares) / jobs:.2f} ms + "
-        f"{1000 * serving / jobs:.2f} ms in PostgreSQL; load average {os.getloadavg()[0]:.1f}"
+        f"{done} of {jobs} jobs of {tenants} tenants, {claimers} claimers, {kept}: "
+        f"{seconds:.1f} s, {done / seconds:.0f} claims/s, none twice; processor time a claim "
+        f"{1000 * claiming / done:.2f} ms + {1000 * serving / done:.2f} ms in PostgreSQL; "
+        f"load average {os.getloadavg()[0]:.1f}"
     )
 
 
-def check(database: Database, claimed: Sequence[str], jobs: int) -> None:
+def check(database: Database, claimed: Sequence[str], jobs: int | None) -> None:
+    """None twice; and all of them, if `jobs` says how many there were."""
     twice = [job_id for job_id, times in Counter(claimed).items() if times > 1]
     assert not twice, f"claimed twice: {twice[:10]}"
-    assert len(claimed) == jobs, f"{jobs - len(claimed)} were left"
+    assert jobs in (None, len(claimed)), f"of {jobs} jobs {len(claimed)} were claimed"
     with database.read() as session:
         attempts = session.scalar(select(func.count()).select_from(AttemptRow))
-    assert attempts == jobs
+    assert attempts == len(claimed)
 
 
 def main() -> None:
@@ -162,10 +166,11 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=10_000)
     parser.add_argument("--tenants", type=int, default=10)
     parser.add_argument("--claimers", type=int, nargs="+", default=[1, 4])
+    parser.add_argument("--claims", type=int, help="stop after about so many; by default all")
     parser.add_argument("--end", action="store_true", help="end each job as it is claimed")
     given = parser.parse_args()
     for claimers in given.claimers:
-        measure(given.jobs, given.tenants, claimers, end=given.end)
+        measure(given.jobs, given.tenants, claimers, given.claims or given.jobs, end=given.end)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def check_aftermath(service: Any) -> None:
     }
     assert {path.name for path in (service.data_dir / "models").iterdir()} == made
     assert list((service.data_dir / "incoming").iterdir()) == []
-    service.until(lambda: not service.workers(), "the last worker's end", 20)
+    service.until(lambda: not service.workers(), "the last worker's end")
 
 
 def pid_of_attempt(service: Any, job_id: str, attempt: int) -> int:
