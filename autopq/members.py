@@ -16,7 +16,7 @@ from autopq.forecasters.base import PointForecaster
 from autopq.quantiles.base import QuantileModel
 from autopq.task import TaskConfig
 
-# Of the range between the limits.
+# Of the width of the forecast distribution.
 _HAIR = 1e-3
 
 
@@ -34,15 +34,23 @@ class Member:
 
 
 def clip(values: Floats, config: TaskConfig) -> Floats:
-    """Values inside the physical limits of the task; between two limits, what lies next to one
-    lies on it. Averages and interpolations end a hair above a limit on which the target itself
-    stands still (wind power in a calm), and an interval that misses it by a hair misses it."""
+    """Values inside the physical limits of the task."""
     if config.lower is None and config.upper is None:
         return values
-    inside = np.clip(values, config.lower, config.upper)
-    if config.lower is not None and config.upper is not None:
-        hair = _HAIR * (config.upper - config.lower)
+    return np.clip(values, config.lower, config.upper)
+
+
+def within_limits(quantiles: Floats, config: TaskConfig) -> Floats:
+    """[n, H, Q] ascending quantiles inside the physical limits, those next to a limit on it.
+
+    Averages and interpolations end a hair above a limit on which the target itself stands still
+    (wind power in a calm), and an interval that misses it by a hair misses it.
+    """
+    inside = clip(quantiles, config)
+    hair = _HAIR * (inside[..., -1:] - inside[..., :1])
+    if config.lower is not None:
         inside = np.where(inside <= config.lower + hair, config.lower, inside)
+    if config.upper is not None:
         inside = np.where(inside >= config.upper - hair, config.upper, inside)
     return inside
 
@@ -55,7 +63,7 @@ def dense_quantiles(
     rng: np.random.Generator,
 ) -> Floats:
     """[n, H, Q] quantiles on the dense grid, ascending and inside the physical limits."""
-    return clip(monotone(model.quantiles(windows, points, DENSE_LEVELS, rng)), config)
+    return within_limits(monotone(model.quantiles(windows, points, DENSE_LEVELS, rng)), config)
 
 
 def averaged(quantiles: Sequence[Floats], weights: Sequence[float]) -> Floats:

@@ -18,7 +18,14 @@ from autopq.evaluation.grid import DENSE_LEVELS
 from autopq.forecast import Fallback, Forecast
 from autopq.forecasters import registry as forecasters
 from autopq.forecasters.base import PointForecaster
-from autopq.members import Member, averaged, clip, dense_quantiles, with_marginals
+from autopq.members import (
+    Member,
+    averaged,
+    clip,
+    dense_quantiles,
+    with_marginals,
+    within_limits,
+)
 from autopq.observer import SilentObserver
 from autopq.quantiles import registry as quantile_models
 from autopq.quantiles.recent_errors import PastErrors, RecentErrorCorrection
@@ -144,7 +151,7 @@ class FittedModel:
             return quantiles
         past = PastErrors.look_up(windows, self._plain)
         assert past is not None  # no bound was given
-        return clip(self.correction.applied(quantiles, past), self.config)
+        return within_limits(self.correction.applied(quantiles, past), self.config)
 
     def _points(self, windows: Windows) -> list[Floats | None]:
         """Each member's point forecasts; a forecaster that several share works once."""
@@ -160,7 +167,8 @@ class FittedModel:
             dense_quantiles(member.quantile_model, windows, given, self.config, self._rng())
             for member, given in zip(self.members, points, strict=True)
         ]
-        return averaged(parts, [member.weight for member in self.members])
+        together = averaged(parts, [member.weight for member in self.members])
+        return within_limits(together, self.config)
 
     def _paths(
         self, windows: Windows, points: list[Floats | None], quantiles: Floats, paths: int

@@ -140,8 +140,11 @@ class AutoPQ:
             search_spreads(candidates, splits, self._effort, self.config, search, bench)
         with bench.phase("evaluate"):
             score(candidates, splits, self.config, context, bench)
-            ensemble = select_ensemble(candidates, splits) if self._effort.ensemble else None
+            ensemble = None
+            if self._effort.ensemble:
+                ensemble = select_ensemble(candidates, splits, self.config)
             chosen = winner(candidates, ensemble, self.config.prefer_cheaper_within)
+        ended_by = bench.ended_by  # what follows may reach a limit, but leaves nothing out
         with bench.phase("calibrate"):
             best = ensemble if ensemble is not None and len(chosen) > 1 else chosen[0][0]
             forecast = FittedModel(self.config, members(chosen), panel).quantiles
@@ -153,7 +156,7 @@ class AutoPQ:
                 failed,
                 chosen,
                 min_coverage=self.config.min_coverage,
-                ended_by=bench.ended_by,
+                ended_by=ended_by,
                 importance=importance,
             )
             name = next(row.name for row in rows if row.chosen)
@@ -166,7 +169,7 @@ class AutoPQ:
         fallback = fit_fallback(panel, splits, self.config, self._context)
         kept = tail(panel, history_rows(panel, self.config.horizon, corrected=bool(correction)))
         model = FittedModel(self.config, members(chosen), kept, fallback, correction)
-        return FitResult(model, rows, report, bench.ended_by, found)
+        return FitResult(model, rows, report, ended_by, found)
 
     def _backtest(
         self,

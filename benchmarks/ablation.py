@@ -4,7 +4,8 @@
 
 Every series is fitted once a seed with all quantile models side by side, on the same point
 forecasters, and the last 20 % of its rows are scored. The table gives mean pinball losses relative
-to the published variant (`cinn_published`), one row a variant, and their geometric mean.
+to the published variant (`cinn_published`), one row a variant, and their geometric mean. The row
+that is kept stands as it is kept: after the correction by its own latest errors.
 """
 
 import argparse

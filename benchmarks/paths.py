@@ -39,12 +39,11 @@ def run(series: Series, data: Path, seed: int) -> list[dict[str, object]]:
     quantiles = model.quantiles(windows)
     rng = np.random.default_rng(seed)
     orders = {INDEPENDENT: rng.random((len(at), PATHS, HORIZON))}
-    for member in model.members:
-        points = member.points(windows, config)
-        orders[member.quantile_model.name] = member.quantile_model.sample(
-            windows, points, PATHS, rng
-        )
-    orders["the model's answer"] = orders[model.members[0].quantile_model.name]
+    for place, member in enumerate(model.members):  # each is of another kind
+        order = member.quantile_model.sample(windows, member.points(windows, config), PATHS, rng)
+        orders[member.quantile_model.name] = order
+        if place == 0:
+            orders["the model's answer"] = order
     truth = windows.target()
     rows: list[dict[str, object]] = []
     for name, order in orders.items():

@@ -95,7 +95,7 @@ class Representation:
     def of(cls, builder: FeatureBuilder) -> Self:
         """What a builder was made from."""
         told = any(name.startswith(_DAY_OF_YEAR) for name in builder.names)
-        reach: Reach = "long" if LONG_HISTORY in builder.groups else "short"
+        reach: Reach = "long" if "same_type_mean" in builder.names else "short"
         return cls(builder.level_offset, builder.unit, told, reach)
 
     def builder(self, train: Windows) -> FeatureBuilder:

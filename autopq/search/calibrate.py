@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from autopq.data.panel import Floats, Windows
 from autopq.data.splits import Splits
-from autopq.members import clip
+from autopq.members import within_limits
 from autopq.quantiles.recent_errors import PastErrors, RecentErrorCorrection
 from autopq.search.candidates import Candidate, Scored, scored
 from autopq.search.ensemble import Ensemble
@@ -38,7 +38,7 @@ def calibrate(
         return None
 
     def corrected(windows: Windows, was: Scored, errors: PastErrors) -> Scored:
-        return scored(windows, clip(correction.applied(was.quantiles, errors), config))
+        return scored(windows, within_limits(correction.applied(was.quantiles, errors), config))
 
     if winner.test is not None:
         before_test = past(splits.test)

@@ -15,10 +15,11 @@ import numpy as np
 from autopq.data.splits import Splits
 from autopq.evaluation.grid import DENSE_LEVELS
 from autopq.evaluation.scores import mean_pinball
-from autopq.members import averaged
+from autopq.members import averaged, within_limits
 from autopq.quantiles.recent_errors import RecentErrorCorrection
 from autopq.search.candidates import SCORE, Candidate, Scored, scored
 from autopq.search.cost import Cost
+from autopq.task import TaskConfig
 
 _MOST_PICKS = 12
 # Every member is refitted and predicts in production; a fourth one has yet to show its worth.
@@ -50,7 +51,9 @@ class Ensemble:
         return sum([*(c.own for c, _ in self.members), *shared.values()], Cost())
 
 
-def select_ensemble(candidates: list[Candidate], splits: Splits) -> Ensemble | None:
+def select_ensemble(
+    candidates: list[Candidate], splits: Splits, config: TaskConfig
+) -> Ensemble | None:
     """The average that scores best on validation; None if no average is worth its members."""
     usable = [candidate for candidate in candidates if candidate.validation is not None]
     if len(usable) < 2:
@@ -60,21 +63,27 @@ def select_ensemble(candidates: list[Candidate], splits: Splits) -> Ensemble | N
     counts = _pick(truth, parts, usable)
     chosen = [(usable[i], count / sum(counts)) for i, count in enumerate(counts) if count]
     chosen.sort(key=lambda member: -member[1])
-    validation = scored(splits.validation, _average(chosen, "validation"))
+    validation = scored(splits.validation, _average(chosen, "validation", config))
     kinds = _one_of_each_kind(usable)
     if len(kinds) > 1:
         equal = [(candidate, 1 / len(kinds)) for candidate in kinds]
-        insured = scored(splits.validation, _average(equal, "validation"))
+        insured = scored(splits.validation, _average(equal, "validation", config))
         if insured.scores[SCORE] <= validation.scores[SCORE] * (1 + _INSURANCE):
-            test = scored(splits.test, _average(equal, "test")) if len(splits.test) else None
-            return Ensemble(equal, insured, test)
+            return Ensemble(equal, insured, _tested(equal, splits, config))
     if len(chosen) < 2:
         return None
     best = min(candidate.score for candidate in usable)
     if validation.scores[SCORE] > best * (1 - _WORTHWHILE):
         return None
-    test = scored(splits.test, _average(chosen, "test")) if len(splits.test) else None
-    return Ensemble(chosen, validation, test)
+    return Ensemble(chosen, validation, _tested(chosen, splits, config))
+
+
+def _tested(
+    members: list[tuple[Candidate, float]], splits: Splits, config: TaskConfig
+) -> Scored | None:
+    if not len(splits.test):
+        return None
+    return scored(splits.test, _average(members, "test", config))
 
 
 def _one_of_each_kind(usable: list[Candidate]) -> list[Candidate]:
@@ -120,7 +129,7 @@ def _pick(
 
 
 def _average(
-    members: list[tuple[Candidate, float]], part: str
+    members: list[tuple[Candidate, float]], part: str, config: TaskConfig
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     quantiles = [getattr(candidate, part).quantiles for candidate, _ in members]
-    return averaged(quantiles, [weight for _, weight in members])
+    return within_limits(averaged(quantiles, [weight for _, weight in members]), config)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from autopq import TaskConfig
-from autopq.members import clip
+from autopq.members import clip, within_limits
 
 BETWEEN = TaskConfig(horizon=1, lower=0, upper=2)
 
@@ -15,11 +15,16 @@ def test_values_beyond_a_limit_lie_on_it():
     np.testing.assert_array_equal(clip(np.array([-1.0]), TaskConfig(horizon=1)), [-1.0])
 
 
-def test_a_hair_beside_one_of_two_limits_is_the_limit():
-    close = np.array([1e-9, 0.0019, 0.0021, 1.9979, 1.9981])
-    np.testing.assert_array_equal(clip(close, BETWEEN), [0.0, 0.0, 0.0021, 1.9979, 2.0])
+def test_quantiles_a_hair_beside_a_limit_lie_on_it():
+    calm = np.array([[[1e-9, 0.0004, 0.001, 0.5]]])
+    np.testing.assert_array_equal(within_limits(calm, BETWEEN), [[[0.0, 0.0, 0.001, 0.5]]])
+    full = np.array([[[1.5, 1.999, 1.9999, 2.0]]])
+    np.testing.assert_array_equal(within_limits(full, BETWEEN), [[[1.5, 1.999, 2.0, 2.0]]])
 
 
-def test_without_a_range_there_is_no_hair():
-    above = TaskConfig(horizon=1, lower=0)
-    np.testing.assert_array_equal(clip(np.array([1e-9]), above), [1e-9])
+def test_a_hair_is_one_of_the_forecast_and_not_of_the_limits():
+    far = TaskConfig(horizon=1, lower=0, upper=1e6)
+    small = np.array([[[400.0, 500.0, 600.0]]])
+    np.testing.assert_array_equal(within_limits(small, far), small)
+    certain = np.array([[[0.3, 0.3, 0.3]]])
+    np.testing.assert_array_equal(within_limits(certain, far), certain)
