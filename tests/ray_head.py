@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-_PATIENCE_S = 180.0
+_PATIENCE_S = 600.0
 _SMALL = (
     *("--object-store-memory", str(100 * 2**20), "--memory", str(2 * 2**30)),
     *("--disable-usage-stats", "--num-gpus", "0"),
@@ -58,13 +58,18 @@ class RayHead:
             *("--port", str(self._port), "--num-cpus", str(self._cpus)),
             *("--include-dashboard", "true", "--dashboard-host", "127.0.0.1"),
             *("--dashboard-port", str(self._http_port), "--temp-dir", str(self._folder / "ray")),
+            *("--dashboard-agent-listen-port", str(_free_port())),
         )
         self.await_nodes(1)
 
     def add_node(self, cpus: int = 1) -> subprocess.Popen[bytes]:
         """The process that leads the new node's; `kill_node` ends them all."""
         before = self._living()
-        node = self._launch("--address", f"127.0.0.1:{self._port}", "--num-cpus", str(cpus))
+        node = self._launch(
+            *("--address", f"127.0.0.1:{self._port}", "--num-cpus", str(cpus)),
+            # Else two nodes of one machine would want the same one.
+            *("--dashboard-agent-listen-port", str(_free_port())),
+        )
         self.nodes.append(node)
         self.await_nodes(before + 1)
         return node
