@@ -25,12 +25,13 @@ def tuned(service, job_id):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2000)
 def test_finished_trials_are_never_run_again(service, table):
     job_id = service.submit(service.upload(table), **SEARCH)["id"]
-    service.until(lambda: len(tuned(service, job_id)) >= 3, "some trials", 240)
+    service.until(lambda: len(tuned(service, job_id)) >= 3, "some trials", 900)
     os.kill(pid_of_attempt(service, job_id, 1), signal.SIGKILL)
     before = tuned(service, job_id)
-    ended = service.finish(job_id, 240)
+    ended = service.finish(job_id, 900)
     assert (ended["state"], ended["attempt"]) == ("succeeded", 2), ended
     found = tuned(service, job_id)
     names = [name for _, name in found]
@@ -44,13 +45,14 @@ def test_finished_trials_are_never_run_again(service, table):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(2000)
 def test_a_search_begins_where_an_earlier_job_did_best(service, table):
     dataset_id = service.upload(table)
     quick = SEARCH | {"quantile_models": ["residual", "lightgbm_quantile"], "max_trials": 3}
     first = service.submit(dataset_id, **quick)["id"]
-    assert service.finish(first, 240)["state"] == "succeeded"
+    assert service.finish(first, 900)["state"] == "succeeded"
     second = service.submit(dataset_id, **quick, warm_start=True)["id"]
-    job = service.finish(second, 240)
+    job = service.finish(second, 900)
     assert job["state"] == "succeeded", job
 
     def settings(job_id):
