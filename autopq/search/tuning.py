@@ -160,6 +160,8 @@ def _round(
         result = bench.conclude(request, finished)
         study.tell(number, finished.outcome, result.cost, result.error)
         bench.advance(1, f"tried {request.name}")
+    # A stop while nothing ran left no trial to tell of it.
+    bench.check_stop()
     return not bench.exhausted
 
 

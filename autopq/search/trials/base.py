@@ -16,6 +16,9 @@ from autopq.energy import Span
 from autopq.errors import Pruned, Stopped
 from autopq.state import State
 
+# What a process answers once it has its work.
+READY = "ready"
+
 
 @dataclass(frozen=True)
 class TrialRequest:

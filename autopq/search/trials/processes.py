@@ -15,8 +15,7 @@ import psutil
 
 from autopq.energy import Span
 from autopq.errors import AutoPQError, Stopped
-from autopq.search.trials.base import Finished, Floor, TrialOutcome, TrialRequest, Work
-from autopq.search.trials.worker import READY
+from autopq.search.trials.base import READY, Finished, Floor, TrialOutcome, TrialRequest, Work
 
 _POLL_S = 0.1
 _MOST_TRIES = 2
@@ -100,15 +99,23 @@ class ProcessTrials:
         if self._work is None:
             raise RuntimeError("open the runner first")
         waiting = deque(_Running(i, request) for i, request in enumerate(requests))
+        most = self._most
         try:
             while waiting or self._busy:
                 if floor.should_stop():
                     yield from self._stop()
                     return
                 try:
-                    self._hire(min(self._most - len(self._busy), len(waiting)), floor)
+                    self._hire(min(most - len(self._busy), len(waiting)), floor)
                 except Stopped:
                     continue
+                except AutoPQError as error:
+                    # Go on with those that there are.
+                    most = len(self._busy) + len(self._idle)
+                    if most == 0:
+                        reason = str(error)
+                        yield from (one.finished(TrialOutcome(error=reason)) for one in waiting)
+                        return
                 while waiting and self._idle:
                     self._begin(waiting.popleft(), floor)
                 for running, outcome in self._ended():
@@ -128,17 +135,25 @@ class ProcessTrials:
         self._work = None
 
     def _hire(self, wanted: int, floor: Floor) -> None:
-        """Have so many idle processes that know their work. All new ones start at once."""
-        while len(self._idle) < wanted:
-            self._idle.append(_Process.start())
-        try:
-            for one in self._idle:
-                if one.work != self._work:
-                    _introduce(one, self._work, floor)
-        except BaseException:
-            self._idle.remove(one)
-            one.end()
-            raise
+        """Have so many idle processes that know their work. All new ones start at once. Raises
+        AutoPQError when some could not begin; those that are idle then can."""
+        refused: AutoPQError | None = None
+        while len(self._idle) < wanted and refused is None:
+            try:
+                self._idle.append(_Process.start())
+            except OSError as error:
+                refused = AutoPQError(f"a process for trials could not be started: {error}")
+        for one in [one for one in self._idle if one.work != self._work]:
+            try:
+                _introduce(one, self._work, floor)
+            except BaseException as error:
+                self._idle.remove(one)
+                one.end()
+                if not isinstance(error, AutoPQError) or isinstance(error, Stopped):
+                    raise
+                refused = error
+        if refused is not None:
+            raise refused
 
     def _begin(self, running: _Running, floor: Floor) -> None:
         one = self._idle.pop()
@@ -167,6 +182,9 @@ class ProcessTrials:
                 reason = one.died()
                 last = running.tries >= _MOST_TRIES
                 outcome = TrialOutcome(error=reason) if last else None
+            except BaseException:
+                one.end()
+                raise
             finally:
                 running.metered.close()
             ended.append((running, outcome))

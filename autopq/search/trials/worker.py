@@ -13,15 +13,14 @@ import traceback
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 
-from autopq.search.trials.base import TrialRequest, Work, attempt
-
-READY = "ready"
+from autopq.search.trials.base import READY, TrialRequest, Work, attempt
 
 
 def main() -> None:
     # Whoever stops the search ends its processes; a signal to their group is not meant for them.
+    # Ignored signals would stay so in processes that a trial starts; a handler does not.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_IGN)
+        signal.signal(number, lambda *_: None)
     connection: Connection = Connection(int(sys.argv[1]))
     inbox: SimpleQueue[Work | TrialRequest] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()

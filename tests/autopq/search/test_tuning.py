@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from autopq import AutoPQ, TaskConfig
+from autopq.errors import Stopped
 from autopq.observer import SilentObserver
 from autopq.presets import EFFORTS
 from autopq.search.store import SearchStore, WarmStart
@@ -105,8 +106,10 @@ class Counting(InlineTrials):
     def __init__(self, most=10**6):
         super().__init__()
         self.names, self.most = [], most
+        self.rounds = 0
 
     def run(self, asked, floor):
+        self.rounds += 1
         for finished in super().run(asked, floor):
             self.names.append(asked[finished.index].name)
             if len(self.names) >= self.most:
@@ -150,6 +153,26 @@ def test_a_search_that_broke_off_goes_on_where_it_was(table, quick, tmp_path):
     again = Counting()
     search(table, again, store)
     assert not again.names
+
+
+class Impatient(SilentObserver):
+    """Stops the fit between the first trial of the search and the next."""
+
+    def __init__(self):
+        self.stopped = False
+
+    def trial(self, trial):
+        self.stopped = self.stopped or "#" in trial.name
+
+    def should_stop(self):
+        return self.stopped
+
+
+def test_nothing_more_is_proposed_after_a_stop(table, quick):
+    runner = Counting()
+    with pytest.raises(Stopped):
+        AutoPQ(TaskConfig(**SETTINGS), observer=Impatient(), runner=runner).fit(table)
+    assert len(runner.names) == runner.rounds == 1
 
 
 def test_a_store_is_not_taken_for_another_task(table, quick, tmp_path):

@@ -13,7 +13,7 @@ from autopq.search.trials.base import TrialRequest
 from autopq.search.trials.inline import InlineTrials
 from autopq.search.trials.processes import ProcessTrials
 from tests.autopq.search.trials.contract import Ground, RunnerContract, requests
-from tests.autopq.search.trials.works import Deadly, Parabola
+from tests.autopq.search.trials.works import Deadly, Parabola, Signals, Unreadable, Unwelcome
 
 
 class TestInline(RunnerContract):
@@ -60,6 +60,31 @@ class TestProcesses(RunnerContract):
         assert dies.outcome.error == "its process ended with code 3"
         assert len(list(tmp_path.iterdir())) == 2
         assert lives.outcome.score == 6
+
+    def test_a_trial_goes_on_with_the_processes_that_can_begin(self, runner, floor, tmp_path):
+        asked = requests(*range(5))
+        found = self.run(runner, Unwelcome(tmp_path, 1), asked, floor)
+        assert [finished.outcome.score for finished in found] == list(range(5))
+
+    def test_without_any_process_the_trials_say_why(self, runner, floor, tmp_path):
+        found = self.run(runner, Unwelcome(tmp_path, 10), requests(1.0, 2.0, 3.0), floor)
+        assert [finished.index for finished in found] == [0, 1, 2]
+        reason = "a process for trials could not begin: its process ended with code 4"
+        assert {finished.outcome.error for finished in found} == {reason}
+
+    def test_what_a_trial_starts_can_be_interrupted(self, runner, floor):
+        (found,) = self.run(runner, Signals(), requests(0.0), floor)
+        assert found.outcome.score == 0
+
+
+def test_an_outcome_that_cannot_be_read_leaves_no_process():
+    runner, floor = ProcessTrials(1), Ground()
+    runner.open(Unreadable())
+    with pytest.raises(ValueError, match="no number"):
+        list(runner.run(requests(1.0), floor))
+    runner.close()
+    ((_, pid),) = floor.metered_trials
+    assert not psutil.pid_exists(pid)
 
 
 def test_closing_leaves_no_process():

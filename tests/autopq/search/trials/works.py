@@ -1,6 +1,9 @@
 """What the trials of the runners' contract do."""
 
+import contextlib
 import os
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,3 +83,43 @@ class Busy:
         while time.process_time() < end:
             sum(range(1000))
         return 0.0, None
+
+
+@dataclass(frozen=True)
+class Unwelcome:
+    """Cannot be taken up by the first `times` processes it is sent to."""
+
+    folder: Path
+    times: int
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        for k in range(self.times):
+            with contextlib.suppress(FileExistsError):
+                (self.folder / str(k)).touch(exist_ok=False)
+                os._exit(4)
+
+    def __call__(self, request, ears):
+        return float(request.params["x"]), None
+
+
+class Unreadable:
+    """Its outcome cannot be read where the trial was asked for."""
+
+    def __call__(self, request, ears):
+        return 0.0, _Broken()
+
+
+class _Broken:
+    def __reduce__(self):
+        return int, ("no number",)
+
+
+class Signals:
+    """How many signals a process that a trial starts would ignore."""
+
+    def __call__(self, request, ears):
+        script = (
+            "from signal import *; print(sum(getsignal(s) is SIG_IGN for s in (SIGINT, SIGTERM)))"
+        )
+        return float(subprocess.check_output([sys.executable, "-c", script])), None
