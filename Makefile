@@ -15,7 +15,7 @@ REPORT ?= $(OUT)/training.md
 PRESET ?= default
 PORT ?= 8000
 
-.PHONY: help demo serve test test-all test-cluster fuzz lint format bench bench-training bench-peers bench-autogluon bench-many bench-queue lock clean
+.PHONY: help demo serve audit test test-all test-cluster fuzz lint format bench bench-training bench-peers bench-autogluon bench-many bench-queue lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -57,6 +57,12 @@ test-cluster: $(INSTALLED_CLUSTER) ## Run the tests on PostgreSQL (apt-get insta
 
 fuzz: $(INSTALLED) ## Hold the service to its OpenAPI document with generated requests
 	$(BIN)/python -m tests.contract
+
+# An environment of its own: what audits the pins must not be among them.
+audit: $(INSTALLED) ## Ask PyPI's advisories about the pinned packages (needs the network)
+	test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && \
+		.venv-audit/bin/pip install --quiet pip-audit==2.10.1; }
+	$(BIN)/python -m tests.audit .venv-audit/bin/pip-audit
 
 lint: $(INSTALLED) ## Check style and types
 	$(BIN)/ruff check .
@@ -101,4 +107,4 @@ lock: ## Resolve the newest allowed versions into the lock files
 	rm -rf .venv-lock
 
 clean: ## Remove what the other tasks made
-	rm -rf $(VENV) .venv-autogluon demo benchmarks/out build *.egg-info
+	rm -rf $(VENV) .venv-autogluon .venv-audit demo benchmarks/out build *.egg-info

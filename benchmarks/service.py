@@ -13,6 +13,7 @@ import asyncio
 import json
 import os
 import platform
+import signal
 import socket
 import subprocess
 import sys
@@ -298,6 +299,7 @@ def main() -> None:
     parser.add_argument("--submissions", type=int, default=1_000)
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     arguments = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without ending the service
     figures = machine()
     with tempfile.TemporaryDirectory() as folder:
         figures |= measure(Path(folder), arguments.reads, arguments.submissions)
