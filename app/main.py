@@ -92,7 +92,7 @@ def create_app(settings: Settings) -> FastAPI:
         context.checks.close()
         context.database.close()
 
-    app = FastAPI(
+    app = _Service(
         title="AutoPQ Service",
         version=version("autopq-service"),
         description=DESCRIPTION,
@@ -132,8 +132,14 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(CompressionMiddleware, **COMPRESSION)
     app.add_middleware(RequestMiddleware, observe=metrics.observe)
     app.state.metrics = metrics
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+class _Service(FastAPI):
+    """FastAPI with a document of its own."""
+
+    def openapi(self) -> dict[str, Any]:
+        return _openapi(self)
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

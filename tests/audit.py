@@ -1,7 +1,7 @@
 """`python -m tests.audit TOOL`: asks PyPI's advisories about every package of `requirements.lock`.
 
-`TOOL` is a `pip-audit`, kept out of this environment. Ends with 1 where a pinned version has a known
-vulnerability. Packages that no advisory source answers for are named: they were not audited.
+`TOOL` is a `pip-audit`, kept out of this environment. Ends with 1 where a pinned version has a
+known vulnerability. Packages that nobody has advisories of are named: they were not audited.
 """
 
 import json

@@ -210,7 +210,9 @@ def _page(kind: type[M]) -> Callable[[httpx.Response], Page[M]]:
     def read(response: httpx.Response) -> Page[M]:
         from app.core.pagination import Page
 
-        return Page[kind].model_validate_json(response.content)  # type: ignore[valid-type]
+        page: Page[Any] = Page.model_validate_json(response.content)
+        items = [kind.model_validate(item) for item in page.items]
+        return Page(items=items, next_cursor=page.next_cursor)
 
     return read
 

@@ -12,12 +12,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from app.core.clock import now
 from app.core.database import ReadSession
 from app.energy import service, worth
-from app.energy.repository import Filter
+from app.energy.repository import Filter, GroupBy
 from app.energy.schemas import Figures
 from app.energy.service import Price
 from app.jobs import repository as jobs
 
-_GROUPS = (
+_GROUPS: tuple[tuple[GroupBy, str], ...] = (
     ("day", "Day"),
     ("dataset", "Dataset"),
     ("forecaster", "Point forecaster"),
@@ -74,10 +74,7 @@ def of_month(session: ReadSession, month: str, price: Price) -> str:
     first = date.fromisoformat(f"{month}-01")
     last = first.replace(day=monthrange(first.year, first.month)[1])
     which = Filter(since=first, until=last)
-    found = [
-        (title, service.summary(session, name, price, which))  # type: ignore[arg-type]
-        for name, title in _GROUPS
-    ]
+    found = [(title, service.summary(session, name, price, which)) for name, title in _GROUPS]
     return _page(
         title=f"Electricity in {first:%B %Y}",
         about=[("From", first.isoformat()), ("To", last.isoformat())],

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from app.accounts import repository as accounts
 from app.core.clock import now
@@ -28,7 +28,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same archive whenever it is made
 class Archive:
     """An open file with a model's files as a ZIP, and what is in it."""
 
-    file: BinaryIO
+    file: IO[bytes]
     size_bytes: int
     sha256: bytes
 
@@ -94,7 +94,7 @@ def archive(context: RequestContext, reference: str) -> Archive:
     except BaseException:
         file.close()
         raise
-    return Archive(file, size, digest.digest())  # type: ignore[arg-type]
+    return Archive(file, size, digest.digest())
 
 
 def _pack(packed: zipfile.ZipFile, path: Path, name: str) -> None:
