@@ -156,6 +156,13 @@ def submit(
         bool | None, typer.Option(help="Fit the winner again on all rows; done by default.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Same seed, same result.")] = None,
+    model_name: Annotated[
+        str | None, typer.Option(help="What the model is to be called; its versions count up.")
+    ] = None,
+    priority: Annotated[
+        int | None, typer.Option(min=-100, max=100, help="Your queued jobs start highest first.")
+    ] = None,
+    webhook: Annotated[str | None, typer.Option(help="Address that is told the job's end.")] = None,
     wait: Annotated[bool, typer.Option(help="Follow the job to its end.")] = True,
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
@@ -195,7 +202,9 @@ def submit(
     with connected(url) as client:
         dataset = client.upload_dataset(file)
         output.note(f"dataset {dataset.id}: {dataset.rows} rows")
-        job = client.submit_job(dataset.id, config)
+        job = client.submit_job(
+            dataset.id, config, model_name=model_name, priority=priority, webhook=webhook
+        )
         output.note(f"job {job.id}")
         if wait:
             job = _follow(client, job)

@@ -11,7 +11,7 @@ from app.cli.connection import AsJson, Limit, Url, connected
 from app.client import DEFAULT_URL
 from app.jobs.states import JOB_STATES, JobState
 
-app = typer.Typer(help="List, show and cancel jobs.", no_args_is_help=True)
+app = typer.Typer(help="List, show, repeat, cancel and delete jobs.", no_args_is_help=True)
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a job.")]
 
@@ -48,6 +48,30 @@ def cancel(job_id: JobId, url: Url = DEFAULT_URL, as_json: AsJson = False) -> No
     """End a queued or running job."""
     with connected(url) as client:
         output.show(client.cancel(job_id), output.job_table, as_json)
+
+
+@app.command()
+def rerun(
+    job_id: JobId,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Setting to change, as name=JSON; repeat for more."),
+    ] = None,
+    url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
+) -> None:
+    """Queue a job once more, with changed settings such as --set horizon=48."""
+    changes = dict(output.setting(text) for text in setting or ())
+    with connected(url) as client:
+        output.show(client.rerun_job(job_id, changes), output.job_table, as_json)
+
+
+@app.command()
+def delete(job_id: JobId, url: Url = DEFAULT_URL) -> None:
+    """Remove a job that has ended, with its model and files."""
+    with connected(url) as client:
+        client.delete_job(job_id)
+        output.note(f"job {job_id} is deleted")
 
 
 @app.command()

@@ -103,6 +103,17 @@ def levels(text: str | None) -> list[float] | None:
         ) from error
 
 
+def setting(text: str) -> tuple[str, Any]:
+    """`name=JSON`, or `name=text`."""
+    name, assigned, value = text.partition("=")
+    if not assigned:
+        raise typer.BadParameter(f"'{text}' is no name=value", param_hint="--set")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
+
+
 def show(found: Any, table: Callable[[Any], Table], as_json: bool) -> None:
     """What was found as JSON, or as the table that `table` makes of it."""
     if not as_json:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from app.accounts.schemas import Usage
 from app.backtests.schemas import BacktestReport
 from app.client import calls, flows
 from app.client.calls import Call, Config
@@ -21,7 +23,7 @@ from app.energy.schemas import EnergySummary, Estimate, JobEnergy, Worth
 from app.forecasts.schemas import ForecastStatus
 from app.forecasts.states import ForecastState
 from app.jobs.results import Audit
-from app.jobs.schemas import Job, Leaderboard, Trial
+from app.jobs.schemas import Job, JobAudit, Leaderboard, Trial
 from app.jobs.states import JobState
 from app.models.schemas import Model, Monitoring
 
@@ -139,10 +141,55 @@ class AsyncClient:
         *,
         dataset_version: int | None = None,
         model_name: str | None = None,
+        priority: int | None = None,
+        deadline: datetime | None = None,
+        webhook: str | None = None,
     ) -> Job:
-        """Queue a forecasting job. A plain mapping is checked by the service alone."""
-        options = {"dataset_version": dataset_version, "model_name": model_name}
-        return await self._send(calls.submit_job(dataset_id, config, **options))
+        """Queue a forecasting job. A plain mapping is checked by the service alone. `deadline` has
+        a time zone; `webhook` is the address that is told the job's end."""
+        call = calls.submit_job(
+            dataset_id,
+            config,
+            dataset_version=dataset_version,
+            model_name=model_name,
+            priority=priority,
+            deadline=deadline,
+            webhook=webhook,
+        )
+        return await self._send(call)
+
+    async def rerun_job(
+        self,
+        job_id: str,
+        config: Config | None = None,
+        *,
+        dataset_version: int | None = None,
+        priority: int | None = None,
+        deadline: datetime | None = None,
+        webhook: str | None = None,
+    ) -> Job:
+        """Queue a job like that one, with the given settings changed."""
+        call = calls.rerun_job(
+            job_id,
+            config or {},
+            dataset_version=dataset_version,
+            priority=priority,
+            deadline=deadline,
+            webhook=webhook,
+        )
+        return await self._send(call)
+
+    async def delete_job(self, job_id: str) -> None:
+        """Remove a job that has ended, with its model and files."""
+        await self._send(calls.delete(f"/v1/jobs/{job_id}"))
+
+    async def job_audit(self, job_id: str) -> JobAudit:
+        """What the audit of the data under the job's config found."""
+        return await self._send(calls.job_audit(job_id))
+
+    async def usage(self) -> Usage:
+        """What the tenant has waiting and stored, against what it may have."""
+        return await self._send(calls.usage())
 
     async def job(self, job_id: str) -> Job:
         return await self._send(calls.job(job_id))

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
+from app.accounts.schemas import Usage
 from app.backtests.schemas import BacktestReport
 from app.client.tables import PARQUET, Table
 from app.datasets.schemas import Dataset, DatasetVersion
 from app.energy.schemas import EnergySummary, Estimate, JobEnergy, Worth
 from app.forecasts.schemas import ForecastStatus
 from app.jobs.results import Audit
-from app.jobs.schemas import Job, Leaderboard, Trial
+from app.jobs.schemas import Job, JobAudit, Leaderboard, Trial
 from app.models.schemas import Model, Monitoring
 from autopq.task import TaskConfig
 
@@ -81,9 +83,27 @@ def delete(path: str) -> Call[None]:
     return Call("DELETE", path, lambda _: None)
 
 
-def submit_job(dataset_id: str, config: Config, **options: Any) -> Call[Job]:
+def submit_job(
+    dataset_id: str, config: Config, *, webhook: str | None, deadline: datetime | None, **more: Any
+) -> Call[Job]:
+    options = {**more, **_when_and_where(webhook, deadline)}
     body = {"dataset_id": dataset_id, "config": settings_of(config), **_given(options)}
     return Call("POST", "/v1/jobs", _one(Job), json=body, creates=True)
+
+
+def rerun_job(
+    job_id: str, config: Config, *, webhook: str | None, deadline: datetime | None, **more: Any
+) -> Call[Job]:
+    options = {**more, **_when_and_where(webhook, deadline)}
+    body = {"config": settings_of(config), **_given(options)}
+    return Call("POST", f"/v1/jobs/{job_id}/rerun", _one(Job), json=body, creates=True)
+
+
+def _when_and_where(webhook: str | None, deadline: datetime | None) -> dict[str, Any]:
+    return {
+        "webhook": None if webhook is None else {"url": webhook},
+        "deadline": None if deadline is None else deadline.isoformat(),
+    }
 
 
 def job(job_id: str) -> Call[Job]:
@@ -96,6 +116,14 @@ def jobs(**filters: Any) -> Call[Page[Job]]:
 
 def cancel(job_id: str) -> Call[Job]:
     return Call("POST", f"/v1/jobs/{job_id}/cancel", _one(Job))
+
+
+def job_audit(job_id: str) -> Call[JobAudit]:
+    return Call("GET", f"/v1/jobs/{job_id}/audit", _one(JobAudit))
+
+
+def usage() -> Call[Usage]:
+    return Call("GET", "/v1/usage", _one(Usage))
 
 
 def leaderboard(job_id: str) -> Call[Leaderboard]:

@@ -188,3 +188,15 @@ def test_kinds_and_measures_are_those_of_the_library() -> None:
     assert get_args(inspection.StampKind) == get_args(StampKind)
     assert get_args(schemas.Measure) == get_args(Measure)
     assert get_args(schemas.Window) == get_args(Window)
+
+
+def test_jobs_are_repeated_audited_and_deleted(client: Client, finished_job: Document) -> None:
+    again = client.rerun_job(finished_job["id"], {"horizon": 12}, priority=3)
+    assert (again.rerun_of, again.config.horizon, again.priority) == (finished_job["id"], 12, 3)
+    assert client.job_audit(again.id).audit.target == "load"
+    assert client.usage().queued_jobs.limit > 0
+    done = client.wait(again.id)
+    assert done.state == "succeeded"
+    client.delete_job(again.id)
+    with pytest.raises(ProblemError, match="There is no job"):
+        client.job(again.id)
