@@ -14,11 +14,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 from app.accounts import service as accounts
 from app.accounts.schemas import KeyCreate
 from app.core.principal import SCOPES
 from app.core.schema import open_database
 from app.core.storage import Storage
+from autopq import AutoPQ, FittedModel, TaskConfig
+from autopq.data.example import synthetic_load
 from tests.app.conftest import Service
 from tests.app.furniture import furnish
 
@@ -44,6 +48,19 @@ def run(url: str, folder: Path, config: Path, *options: str) -> tuple[int, int]:
     ]
     done = subprocess.run(command, cwd=folder, check=False)
     return done.returncode, requests_in(report)
+
+
+def fitted_model() -> FittedModel:
+    """The model that the furnished job says it made."""
+    task = TaskConfig(
+        target="load",
+        horizon=2,
+        preset="fast",
+        forecasters=("seasonal_naive",),
+        quantile_models=("residual",),
+    )
+    table = synthetic_load(np.random.default_rng(0), days=10)
+    return AutoPQ(task).fit(table.drop(columns="temperature")).model
 
 
 def requests_in(report: Path) -> int:
@@ -79,7 +96,9 @@ def main() -> None:
             service.start()
             url = str(service.http.base_url).rstrip("/")
             database = open_database(f"sqlite:///{service.data_dir / 'autopq.sqlite3'}")
-            ids = furnish(database, Storage(service.data_dir), TENANT, TENANT)
+            storage = Storage(service.data_dir)
+            ids = furnish(database, storage, TENANT, TENANT)
+            fitted_model().save(storage.attempt_model(ids["job_id"], 1))
             with database.write() as session:
                 request = KeyCreate(name="contract", scopes=list(SCOPES))
                 key = accounts.create_key(session, TENANT, request)
