@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from app.core.logs import configure_logs
+from app.core.memory import return_freed_memory
 from app.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def serve(settings: Settings) -> None:
 
     from app.main import create_app
 
+    return_freed_memory()
     configure_logs(settings.log_level)
     _prepare_or_exit(settings)
     app = create_app(settings)

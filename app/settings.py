@@ -121,7 +121,7 @@ class Settings(BaseSettings):
         10.0, gt=1, description="How long a silent supervisor keeps its role."
     )
     answer_cache_bytes: int = Field(
-        32 * 2**20, ge=0, description="Memory for forecasts as they were last sent."
+        16 * 2**20, ge=0, description="Memory for forecasts as they were last sent."
     )
     max_streams: int = Field(100, ge=1, description="Event streams open at the same time.")
     max_streams_per_key: int = Field(10, ge=1, description="The same, of one API key.")

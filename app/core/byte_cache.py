@@ -50,7 +50,7 @@ class Rendered:
 
 
 class ByteCache:
-    """The answers used last, in at most `capacity` bytes; none takes more than an eighth."""
+    """The answers used last, in at most `capacity` bytes; none takes more than a quarter."""
 
     def __init__(self, capacity: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._capacity = capacity
@@ -84,7 +84,7 @@ class ByteCache:
                 self._confirmed[asked] = since
 
     def put(self, asked: Asked, answer: Rendered, since: float) -> None:
-        if len(answer.content) > self._capacity // 8:
+        if len(answer.content) > self._capacity // 4:
             return
         with self._lock:
             self._drop(asked)

@@ -44,7 +44,7 @@ def test_replacing_counts_once() -> None:
 def test_a_large_answer_drives_none_out() -> None:
     cache = Cache(80)
     cache.keep("a", 10)
-    cache.keep("b", 11)
+    cache.keep("b", 21)
     assert cache.get(asked("a")) is not None
     assert cache.get(asked("b")) is None
 
