@@ -8,7 +8,7 @@ import hashlib
 import shutil
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,7 +68,7 @@ class Study:
     prefix: str = ""
     folder: Path | None = None
     best: Told | None = None
-    state: State | None = None  # of the best
+    state: State | None = None  # of the best; None where its file is gone, until it is run again
 
     def __post_init__(self) -> None:
         with _quiet():
@@ -105,11 +105,12 @@ class Study:
                 self._study.enqueue_trial(known.used, user_attrs={"source": setting.source})
 
     def told(self, number: int) -> Told | None:
-        """A trial that an earlier run finished; None where it is still to be run."""
+        """A trial that an earlier run finished; None where it is still to be run. So is the best
+        one when its state is lost."""
         trials = self._trials()
-        if number < len(trials) and trials[number].state.is_finished():
-            return _told(trials[number])
-        return None
+        if self._is_lost(number) or number >= len(trials):
+            return None
+        return _told(trials[number]) if trials[number].state.is_finished() else None
 
     def ask(self, number: int, space: Space) -> dict[str, Any]:
         """The parameters of a trial: new ones, or those that it was asked with before. Numbers
@@ -137,9 +138,16 @@ class Study:
     def tell(self, number: int, outcome: TrialOutcome, cost: Cost, error: str | None) -> None:
         """Keep what came of a trial, at once. The state of the best is on disk before the trial
         counts as finished."""
+        if self._is_lost(number):
+            if outcome.state is not None:
+                self._keep(number, outcome.state)
+                self.state = outcome.state
+            return
         trial = self._asked(number)
+        reported = self._trials()[number].intermediate_values
         for step, value in enumerate(outcome.values):
-            trial.report(value, step)
+            if step not in reported:
+                trial.report(value, step)
         trial.set_user_attr("seconds", cost.seconds)
         trial.set_user_attr("energy_mj", cost.energy_mj)
         if error is not None:
@@ -163,15 +171,15 @@ class Study:
         return self._study.get_trials(deepcopy=False)
 
     def _asked(self, number: int) -> optuna.Trial:
-        trials = self._trials()
-        if number < len(trials) and trials[number].state == TrialState.RUNNING:
-            return optuna.Trial(self._study, trials[number]._trial_id)
         # A sampler of its own for each number: what is proposed does not hang on how many were
         # drawn from it in this process.
         seed = int(hashlib.sha256(f"{self.seed}/{number}".encode()).hexdigest()[:8], 16)
         self._study.sampler = optuna.samplers.TPESampler(
             seed=seed, n_startup_trials=_STARTUP_TRIALS
         )
+        trials = self._trials()
+        if number < len(trials) and trials[number].state == TrialState.RUNNING:
+            return optuna.Trial(self._study, trials[number]._trial_id)
         asked = self._study.ask()
         if asked.number != number:
             raise ValueError(f"trial {number} was asked for, {asked.number} comes next")
@@ -188,6 +196,9 @@ class Study:
         # The earlier one where two are equal, in whichever order they ended.
         return best is None or (told.score, told.number) < (best.score, best.number)
 
+    def _is_lost(self, number: int) -> bool:
+        return self.best is not None and self.best.number == number and self.state is None
+
     def _folder_of(self, number: int) -> Path:
         assert self.folder is not None
         return self.folder / f"{self.component}-{number + 1}"
@@ -198,14 +209,12 @@ class Study:
             artifact.save(self._folder_of(number), {self.component: state}, {})
 
     def _restore(self, best: Told) -> None:
-        """The best fit of an earlier run. One that cannot be read is no best: another is found."""
+        """The best fit of an earlier run, where it can be read."""
         if self.folder is None:
             return
-        try:
+        with suppress(ArtifactError, KeyError):
             components, _ = artifact.load(self._folder_of(best.number))
             self.state = components[self.component]
-        except (ArtifactError, KeyError):
-            self.best = None
 
 
 class _Known:

@@ -101,7 +101,10 @@ def _studies(
 ) -> list[Study]:
     store = search.store
     storage = open_storage(store)
-    prefix = "" if store is None else f"{store.name}{_fingerprint(splits, config)}/"
+    prefix, folder = "", None
+    if store is not None:
+        fingerprint = _fingerprint(splits, config)
+        prefix, folder = f"{store.name}{fingerprint}/", store.folder / fingerprint
     studies = []
     for name in effort.tuned:
         study = Study(
@@ -109,7 +112,7 @@ def _studies(
             int(context.generator(f"tuning/{name}").integers(2**31)),
             storage,
             prefix,
-            None if store is None else store.folder,
+            folder,
         )
         known = [warm for warm in search.warm_start if warm.component == name]
         study.start_from(known, load_component(name).search_space)
@@ -124,7 +127,14 @@ def _fingerprint(splits: Splits, config: TaskConfig) -> str:
     open_to_change = {"time_limit", "energy_limit_wh", "max_trials", "trial_workers"}
     task = config.model_dump_json(exclude=open_to_change)
     digest = hashlib.sha256(task.encode())
-    for array in (panel.target, panel.covariates, panel.time, panel.offsets):
+    digest.update(str(panel.timezone).encode())
+    arrays = [panel.target, panel.covariates, panel.time, panel.local_time, panel.offsets]
+    if panel.statics is not None:
+        arrays.append(panel.statics.values)
+    if panel.vintages is not None:
+        vintages = panel.vintages
+        arrays += [vintages.row, vintages.available, vintages.values]
+    for array in arrays:
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()[:16]
 
@@ -158,7 +168,9 @@ def _round(
     for finished in runner.run([request for _, _, request in asked], bench):
         study, number, request = asked[finished.index]
         result = bench.conclude(request, finished)
-        study.tell(number, finished.outcome, result.cost, result.error)
+        # One that a limit stopped is still to be run: limits may change between attempts.
+        if not finished.outcome.stopped:
+            study.tell(number, finished.outcome, result.cost, result.error)
         bench.advance(1, f"tried {request.name}")
     # A stop while nothing ran left no trial to tell of it.
     bench.check_stop()

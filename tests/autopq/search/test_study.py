@@ -98,13 +98,27 @@ def test_what_others_had_bounds_the_next_round_and_only_that():
     assert study.ceilings(4) == (6.5, 3.5)  # the fifth is of a later round
 
 
-def test_a_best_fit_that_cannot_be_read_is_none(tmp_path):
+def test_a_best_fit_that_cannot_be_read_is_run_again(tmp_path):
     store = SearchStore(tmp_path)
     told(opened(store), 0, 1.0)
     (tmp_path / "trees-1" / "model.safetensors").write_bytes(b"cut off")
     study = opened(store)
-    assert study.best is None
+    assert study.best.score == 1.0
+    assert study.state is None
+    assert study.told(0) is None
+    told(study, 0, 1.0)
+    study = opened(store)
     assert study.told(0).score == 1.0
+    assert study.state.arrays["w"].tolist() == [1.0]
+
+
+def test_a_trial_that_was_half_asked_is_asked_the_same_again(tmp_path):
+    params = []
+    for name in ("one", "two"):
+        store = SearchStore(tmp_path / name)
+        opened(store).ask(0, lambda trial: trial.suggest_float("x", 0.0, 10.0))
+        params.append(opened(store).ask(0, space))
+    assert params[0] == params[1]
 
 
 def test_known_settings_come_first_inside_the_space_and_once():

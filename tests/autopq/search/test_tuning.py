@@ -11,6 +11,7 @@ from autopq.errors import Stopped
 from autopq.observer import SilentObserver
 from autopq.presets import EFFORTS
 from autopq.search.store import SearchStore, WarmStart
+from autopq.search.trials.base import TrialOutcome
 from autopq.search.trials.inline import InlineTrials
 from autopq.search.trials.processes import ProcessTrials
 
@@ -177,10 +178,34 @@ def test_nothing_more_is_proposed_after_a_stop(table, quick):
 
 def test_a_store_is_not_taken_for_another_task(table, quick, tmp_path):
     store = SearchStore(tmp_path / "search")
-    search(table, Counting(), store)
+    _, expected = search(table, Counting(), store)
     other = Counting()
     search(table, other, store, seed=1)
     assert len(other.names) == 7
+    # Nor are the fits of the other taken for those of the first.
+    again = Counting()
+    _, result = search(table, again, store)
+    assert not again.names
+    np.testing.assert_array_equal(
+        result.model.predict().quantiles, expected.model.predict().quantiles
+    )
+
+
+class Limited(Counting):
+    """A limit stops its first trial."""
+
+    def run(self, asked, floor):
+        for finished in super().run(asked, floor):
+            first = len(self.names) == 1
+            yield replace(finished, outcome=TrialOutcome(stopped=True)) if first else finished
+
+
+def test_a_trial_that_a_limit_stopped_is_run_by_the_next_attempt(table, quick, tmp_path):
+    store = SearchStore(tmp_path / "search")
+    first, second = Limited(), Counting()
+    search(table, first, store)
+    search(table, second, store)
+    assert second.names == first.names[:1]
 
 
 def test_a_search_starts_from_settings_that_did_well_before(table, quick):
