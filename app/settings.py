@@ -99,8 +99,8 @@ class Settings(BaseSettings):
     trial_workers: int | None = Field(
         None,
         ge=1,
-        description="Processes that a job may try settings in side by side; its machine's cores "
-        "by default.",
+        description="Processes that a job may try settings in side by side; as many as torch "
+        "has threads by default.",
     )
     trials_database_url: str | None = Field(
         None,

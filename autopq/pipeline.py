@@ -201,7 +201,7 @@ class AutoPQ:
         if not bench.should_stop():
             with bench.trial("importance", {}):
                 rng = self._context.generator("importance")
-                found = permutation_importance(forecast, windows, rng)
+                found = permutation_importance(forecast, windows, rng, bench.check_stop)
         return found
 
     def _choose_views(self, splits: Splits, bench: Workbench) -> Views:

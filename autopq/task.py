@@ -126,8 +126,8 @@ class TaskConfig(BaseModel):
         None,
         ge=1,
         le=1024,
-        description="Processes that try settings of hyper-parameters side by side, at most; the "
-        "machine's cores when not given. What is found does not depend on it.",
+        description="Processes that try settings of hyper-parameters side by side, at most; as "
+        "many as torch has threads when not given. What is found does not depend on it.",
     )
     warm_start: bool = Field(
         False,

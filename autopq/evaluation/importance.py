@@ -37,11 +37,15 @@ class Importance:
 
 
 def permutation_importance(
-    forecast: Callable[[Windows], Floats], windows: Windows, rng: np.random.Generator
+    forecast: Callable[[Windows], Floats],
+    windows: Windows,
+    rng: np.random.Generator,
+    check_stop: Callable[[], None] = lambda: None,
 ) -> list[Importance]:
     """The groups by importance, the greatest first: the history of the target, the calendar, each
     known covariate by its name, and static features. `forecast` gives quantiles [n, H, Q] on the
     dense grid; at most 64 windows are asked for, evenly spaced. Empty for fewer than two windows.
+    `check_stop` is called before each group and raises where the caller would have an end.
     """
     count = min(len(windows), _MOST_WINDOWS)
     if count < 2:
@@ -54,8 +58,9 @@ def permutation_importance(
 
     usual = loss(windows)
     found = []
-    for group in groups_of(windows.panel):
-        losses = [loss(_without(windows, group, rng)) for _ in range(_REPEATS)]
+    for place, group in enumerate(groups_of(windows.panel)):
+        check_stop()
+        losses = [loss(_without(windows, place, rng)) for _ in range(_REPEATS)]
         mean = float(np.mean(losses))
         scale = usual if usual > 0 else 1.0
         spread = (max(losses) - min(losses)) / 2 / scale
@@ -69,17 +74,19 @@ def groups_of(panel: Panel) -> tuple[str, ...]:
     return (HISTORY, CALENDAR, *panel.covariate_names, *statics)
 
 
-def _without(windows: Windows, group: str, rng: np.random.Generator) -> Windows:
+def _without(windows: Windows, place: int, rng: np.random.Generator) -> Windows:
+    """Without the group at that place of `groups_of`: a covariate may have another group's name."""
     panel = windows.panel
-    if group in panel.covariate_names:
+    column = place - len((HISTORY, CALENDAR))
+    if 0 <= column < len(panel.covariate_names):
         return _Shuffled(
             **{name: getattr(windows, name) for name in windows.__dataclass_fields__},
             donor=windows.take(rng.permutation(len(windows))),
-            column=panel.covariate_names.index(group),
+            column=column,
         )
-    if group == HISTORY:
+    if place == 0:
         return replace(windows, panel=replace(panel, target=panel.target[_other_days(panel, rng)]))
-    if group == CALENDAR:
+    if place == 1:
         rows = rng.permutation(len(panel.local_time))
         return replace(windows, panel=replace(panel, local_time=panel.local_time[rows]))
     assert panel.statics is not None

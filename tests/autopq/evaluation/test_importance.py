@@ -8,6 +8,7 @@ import pytest
 
 from autopq import TaskConfig
 from autopq.data.audit import audit
+from autopq.errors import Stopped
 from autopq.evaluation.grid import DENSE_LEVELS
 from autopq.evaluation.importance import groups_of, permutation_importance
 
@@ -92,12 +93,40 @@ def test_the_most_important_comes_first_and_too_little_data_is_no_error(windows)
     assert permutation_importance(by_wind, windows.take(slice(0, 1)), rng) == []
 
 
+def test_a_covariate_may_be_called_like_another_group(panel):
+    named = replace(panel, covariate_names=("history", "calendar"))
+    windows = named.windows([np.arange(24 * 30, 24 * 89, 24)], 24)
+
+    def by_the_first(shown):
+        return spread_out(20 + 3 * shown.future_covariates()[..., 0])
+
+    rng = np.random.default_rng(0)
+    important = permutation_importance(by_the_first, windows, rng)
+    assert [i.group for i in important if i.increase > 0] == ["history"]
+    assert sorted(i.group for i in important) == ["calendar"] * 2 + ["history"] * 2
+
+
+def test_a_stop_is_asked_for_between_groups(windows):
+    asked = []
+
+    def second():
+        asked.append(True)
+        if len(asked) == 2:
+            raise Stopped("stopped on request")
+
+    def by_wind(shown):
+        return spread_out(20 + 3 * shown.future_covariates()[..., 0])
+
+    with pytest.raises(Stopped):
+        permutation_importance(by_wind, windows, np.random.default_rng(0), second)
+
+
 def test_shuffled_covariates_are_those_known_at_the_other_origin(panel):
     """A model that asks for parts of its windows is given the parts' own donors."""
     from autopq.evaluation.importance import _without
 
     windows = panel.windows([np.arange(24 * 30, 24 * 60, 24)], 24)
-    shown = _without(windows, "wind", np.random.default_rng(1))
+    shown = _without(windows, groups_of(panel).index("wind"), np.random.default_rng(1))
     whole = shown.future_covariates()
     usual = windows.future_covariates()
     np.testing.assert_array_equal(whole[..., 1], usual[..., 1])

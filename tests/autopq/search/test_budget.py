@@ -1,5 +1,6 @@
 """Limits end the search, not the fit: the best so far is calibrated and returned."""
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -105,18 +106,41 @@ def test_what_is_left_is_the_references_and_the_rows_say_why(limit):
     assert np.isfinite(result.model.predict().quantiles).all()
 
 
+class PowerOnceFitting(SilentObserver):
+    """Asks for a great deal of power once the fit after the reference's goes on and on, by how
+    often that one asks whether to stop."""
+
+    def __init__(self):
+        self.asked = None
+
+    def trial(self, trial):
+        if trial.quantile_model == "residual":
+            self.asked = 0
+
+    def should_stop(self):
+        if self.asked is not None:
+            self.asked += 1
+        return False
+
+    def watts(self, _):
+        return {"cpu": 3.6e6 if (self.asked or 0) > 30 else 0.0}
+
+
 def test_a_fit_in_progress_stops_at_the_limit_and_the_rest_goes_on(monkeypatch):
     settings = {
         "forecasters": ("climatology",),
         "quantile_models": ("residual", "lightgbm_quantile"),
-        "time_limit": 5.0,
+        "energy_limit_wh": 1.0,
     }
     endless = {"lightgbm_quantile": {"max_rounds": 10**6, "patience": 10**6, "num_leaves": 31}}
     monkeypatch.setitem(EFFORTS, "default", replace(EFFORTS["default"], params=endless))
-    result = AutoPQ(TaskConfig(horizon=24, **settings)).fit(table())
-    assert result.ended_by == "time_limit"
+    observer = PowerOnceFitting()
+    with EnergyMeter(SyntheticSource(time.monotonic, observer.watts)) as meter:
+        fit = AutoPQ(TaskConfig(horizon=24, **settings), observer=observer, meter=meter)
+        result = fit.fit(table())
+    assert result.ended_by == "energy_limit_wh"
     stopped = next(r for r in result.leaderboard if r.quantile_model == "lightgbm_quantile")
-    assert stopped.error == "stopped when time_limit was reached"
+    assert stopped.error == "stopped when energy_limit_wh was reached"
 
 
 def test_a_stop_from_outside_ends_the_fit_whatever_the_budget():
