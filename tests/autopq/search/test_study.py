@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from autopq import artifact
 from autopq.search.cost import Cost
 from autopq.search.store import SearchStore, WarmStart
 from autopq.search.study import Study, open_storage
@@ -110,6 +111,24 @@ def test_a_best_fit_that_cannot_be_read_is_run_again(tmp_path):
     study = opened(store)
     assert study.told(0).score == 1.0
     assert study.state.arrays["w"].tolist() == [1.0]
+
+
+def test_a_trial_that_was_half_told_is_told_again(tmp_path, monkeypatch):
+    store = SearchStore(tmp_path)
+    study = opened(store)
+    with monkeypatch.context() as patch:
+        # The process ends while it writes the fit, after the values were told.
+        patch.setattr(artifact, "save", _interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            told(study, 0, 1.0, (3.0, 2.0))
+    study = opened(store)
+    assert study.told(0) is None
+    told(study, 0, 1.0, (3.0, 2.0))
+    assert study.told(0).score == 1.0
+
+
+def _interrupted(*_):
+    raise KeyboardInterrupt
 
 
 def test_a_trial_that_was_half_asked_is_asked_the_same_again(tmp_path):
