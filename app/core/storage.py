@@ -5,7 +5,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.core.artefacts import ArtefactStore
+import structlog
+
+from app.core.artefacts import ArtefactError, ArtefactStore
+
+log = structlog.get_logger(__name__)
 
 INLINE_ROLES = ("history", "future")  # of tables that come with a forecast's request
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -94,8 +98,24 @@ class Storage:
     def publish(self, path: Path) -> None:
         """To be called once a file or a model is written and before a row names it: from then on
         every machine can `bring` it. Raises ArtefactError."""
+        self.announce(path, self.send(path, path))
+
+    def send(self, path: Path, source: Path) -> bytes:
+        """The long part of `publish` for a file that lies at `source` and is to become `path`, so
+        that no transaction lasts as long as an upload. Gives what `announce` asks for. Raises
+        ArtefactError."""
+        return b"" if self.shared is None else self.shared.send(self._name(path), source)
+
+    def announce(self, path: Path, sent: bytes) -> None:
+        """The short part of `publish`. Raises ArtefactError."""
         if self.shared is not None:
-            self.shared.put(self._name(path), path)
+            self.shared.complete(self._name(path), sent)
+
+    def drop_copy(self, path: Path) -> None:
+        """Remove a file here, if other machines do not look into the same folder: it may become
+        another one than theirs."""
+        if self.shared is not None:
+            path.unlink(missing_ok=True)
 
     def bring(self, path: Path) -> Path:
         """The path, after what it stands for was fetched if this machine does not have it yet.
@@ -105,24 +125,31 @@ class Storage:
         return path
 
     def discard(self, path: Path) -> None:
-        """Remove a file or a model, here and where other machines find it."""
+        """Remove a file or a model, here and where other machines find it. What a store that does
+        not answer keeps is left to the sweep."""
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink(missing_ok=True)
-        if self.shared is not None:
+        self._discard_shared(path)
+
+    def _discard_shared(self, path: Path) -> None:
+        if self.shared is None:
+            return
+        try:
             self.shared.delete(self._name(path))
+        except ArtefactError as error:
+            log.warning("a file stays in the store for now", name=path.name, error=str(error))
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
 
     def discard_attempt(self, job_id: str, attempt: int) -> None:
         """Remove whatever an attempt without a result left behind."""
-        if self.shared is not None:
-            self.shared.delete(self._name(self.attempt_model(job_id, attempt)))
         for leftover in self.models.glob(f"{_named(self.models, job_id).name}-{attempt}*"):
             if leftover.name.removeprefix(f"{job_id}-").split(".")[0] == str(attempt):
                 shutil.rmtree(leftover, ignore_errors=True)
+        self._discard_shared(self.attempt_model(job_id, attempt))
 
     def discard_dataset(self, dataset_id: str, versions: int) -> None:
         """Remove all versions of a dataset."""

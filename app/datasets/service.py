@@ -157,22 +157,28 @@ def _grow(
         **about,
     )
     kept = context.storage.dataset(dataset_id, row.version)
-    with context.write() as session:
-        quotas.one_at_a_time(context, session)
-        dataset = repository.hold(session, dataset_id)
-        if dataset.version != base.version:
-            raise ConflictError(
-                "Other rows were appended at the same time; append these again.",
-                headers={"Retry-After": "1"},
-            )
-        quotas.check_room(context, session, found["size_bytes"])
-        _update(dataset, about, row.version)
-        repository.add(session, row)
-        session.flush()  # only the winner of two appends comes past this, and has its file kept
-        answer = DatasetVersion.model_validate(row, from_attributes=True)
-        once.keep(session, answer, status=201, location=f"/v1/datasets/{dataset_id}/versions")
-        grown.rename(kept)
-        context.storage.publish(kept)
+    sent = context.storage.send(kept, grown)
+    try:
+        with context.write() as session:
+            quotas.one_at_a_time(context, session)
+            dataset = repository.hold(session, dataset_id)
+            if dataset.version != base.version:
+                raise ConflictError(
+                    "Other rows were appended at the same time; append these again.",
+                    headers={"Retry-After": "1"},
+                )
+            quotas.check_room(context, session, found["size_bytes"])
+            _update(dataset, about, row.version)
+            repository.add(session, row)
+            session.flush()  # only the winner of two appends comes past this, and has its file kept
+            answer = DatasetVersion.model_validate(row, from_attributes=True)
+            once.keep(session, answer, status=201, location=f"/v1/datasets/{dataset_id}/versions")
+            grown.rename(kept)
+            context.storage.announce(kept, sent)
+    except BaseException:
+        if not grown.exists():
+            context.storage.drop_copy(kept)  # another machine may make this version
+        raise
     return row
 
 

@@ -57,6 +57,7 @@ class Supervisor:
         self._overdue: set[Attempt] = set()
         self._unplaceable: set[int] = set()  # told once
         self._stopping = threading.Event()
+        self._recovered = False
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
 
     @property
@@ -87,17 +88,19 @@ class Supervisor:
     def _turn(self) -> None:
         held = self._lease.held
         if not self._lease.hold():
-            if held:
+            if held or self._recovered:
                 log.warning("another process took over as supervisor")
                 self._hand_over(_STOPPED)
             return
         self._engine.tend()
-        if not held:
+        if not (held and self._recovered):
             self._recover()
         self._host_meter.tend()
         self._stop_hung()
         self._stop_overdue()
         self._reap()
+        if not self._lease.held:
+            return
         self._cancel()
         if self._host_meter.ready:
             self._start_queued()
@@ -107,6 +110,7 @@ class Supervisor:
 
     def _recover(self) -> None:
         """Take up what an earlier supervisor left running, or end it where that cannot be."""
+        self._recovered = False  # until all of it is done: else the next turn tries again
         log.info("supervising")
         with self._database.read() as session:
             left = repository.open_attempts(session)
@@ -121,14 +125,16 @@ class Supervisor:
                 self._engine.discard(found.handle)
             self._settle(attempt, "interrupted", _RESTARTED)
         self._predictions.recover()
-        sweep(self._storage, self._database)
+        self._purge_at = time.monotonic()
+        self._recovered = True
 
     def _purge(self) -> None:
-        """Now and then, forget what is past its time."""
+        """At first and now and then, forget what is past its time, and remove leftovers."""
         if time.monotonic() >= self._purge_at:
             self._purge_at = time.monotonic() + _PURGE_EVERY_S
             with self._database.write() as session:
                 idempotency.purge(session, now())
+            sweep(self._storage, self._database)
 
     def _stop_hung(self) -> None:
         """A worker that is there but does not beat would hold its slot for ever."""
@@ -246,25 +252,33 @@ class Supervisor:
     def _hand_over(self, reason: str) -> None:
         """Stop every worker, unless it can be left to the next supervisor; none of this counts as
         a crash of a job."""
+        self._recovered = False
         left = {} if self._engine.outlives_supervisor else self._handles
         for handle in left.values():
             self._engine.stop(handle, self._settings.cancel_grace_seconds)
         deadline = time.monotonic() + self._settings.cancel_grace_seconds + _KILL_WAIT_S
-        try:
-            self._predictions.stop()
-            self._courier.stop()
+
+        def settle_left() -> None:
             while left and time.monotonic() < deadline:
                 for attempt, handle in list(left.items()):
                     if self._engine.ended(handle) is not None:
                         self._settle(attempt, "interrupted", reason)
                 time.sleep(0.02)
-            self._host_meter.stop()
-            if self._lease.held:
-                self._lease.release()
-        except Exception:
-            log.exception("handing over failed; the next supervisor will clear up")
+
+        for step in (
+            *(self._predictions.stop, self._courier.stop, settle_left),
+            *(self._host_meter.stop, self._give_role_back),
+        ):
+            try:
+                step()
+            except Exception:
+                log.exception("handing over failed; the next supervisor will clear up")
         for attempt in self._handles:
             self._silence.forget(attempt)
         self._handles.clear()
         self._hung.clear()
         self._overdue.clear()
+
+    def _give_role_back(self) -> None:
+        if self._lease.held:
+            self._lease.release()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import structlog
 
-from app.core.artefacts import ArtefactStore
+from app.core.artefacts import ArtefactError, ArtefactStore
 from app.core.clock import now
 from app.core.database import Database
 from app.core.storage import Storage
@@ -44,12 +44,15 @@ def sweep(storage: Storage, database: Database, *, min_age: float = MIN_AGE_S) -
         for path in storage.forecasts.iterdir()
         if path.name.split("-")[0].split(".")[0] not in asked_for
     ]
-    if storage.shared is not None:
-        _sweep_shared(storage, storage.shared, wanted, asked_for, min_age)
     for path in left:
-        if time.time() - path.stat().st_mtime >= min_age:
+        if _age(path) >= min_age:
             log.info("removing a leftover", name=path.name)
             _remove(path)
+    if storage.shared is not None:
+        try:
+            _sweep_shared(storage, storage.shared, wanted, asked_for, min_age)
+        except ArtefactError as error:
+            log.warning("the store cannot be swept now", error=str(error))
 
 
 def _sweep_shared(
@@ -72,6 +75,14 @@ def _sweep_shared(
             if not known and written < oldest:
                 log.info("removing a leftover", name=name)
                 shared.delete(name)
+
+
+def _age(path: Path) -> float:
+    """In seconds; negative for one that was just removed."""
+    try:
+        return time.time() - path.stat().st_mtime
+    except FileNotFoundError:
+        return -1.0
 
 
 def _remove(path: Path) -> None:

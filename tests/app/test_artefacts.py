@@ -135,6 +135,36 @@ def test_a_machine_without_the_files_fetches_them(
         assert list((service.data_dir / folder).iterdir()) == []
 
 
+def test_rows_that_the_store_did_not_take_were_not_appended(
+    make_service: Callable[..., Any], tmp_path: Path
+) -> None:
+    """Another machine may append others meanwhile."""
+    store = tmp_path / "store"
+    service = make_service(artefacts_url=store.as_uri())
+    csv = {"Content-Type": "text/csv"}
+    posted = service.http.post("/v1/datasets", content="timestamp,y\n2024-01-01,1\n", headers=csv)
+    path = posted.headers["location"]
+    name = path.rpartition("/")[2]
+    in_the_way = store / "datasets" / f"{name}.2" / "manifest.json" / "folder"
+    in_the_way.mkdir(parents=True)
+
+    def append() -> int:
+        row = "timestamp,y\n2024-01-02,2\n"
+        return service.http.post(f"{path}/rows", content=row, headers=csv).status_code
+
+    assert append() == 503
+    assert service.http.get(path).json()["version"] == 1
+    assert [file.name for file in (service.data_dir / "datasets").iterdir()] == [name]
+    shutil.rmtree(in_the_way.parent)
+    assert append() == 201
+    assert service.http.get(path).json()["version"] == 2
+    shutil.rmtree(store / "datasets")
+    (store / "datasets").write_text("no folder")  # a store that is out of order
+    assert service.http.delete(path).status_code == 204
+    assert service.http.get(path).status_code == 404
+    assert list((service.data_dir / "datasets").iterdir()) == []
+
+
 @pytest.mark.usefixtures("aws")
 def test_what_no_row_names_is_swept_after_a_while(tmp_path: Path) -> None:
     store = open_store(f"s3://{BUCKET}/sweep")
@@ -154,6 +184,24 @@ def test_what_no_row_names_is_swept_after_a_while(tmp_path: Path) -> None:
     database.close()
     assert list(store.names("datasets")) == [wanted]
     assert store.names("models") == store.names("forecasts") == {}
+
+
+def test_a_store_out_of_order_keeps_no_leftovers_here(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    store.write_text("no folder")
+    settings = Settings(data_dir=tmp_path / "data", artefacts_url=store.as_uri())
+    settings.storage.prepare()
+    database = open_database(settings.resolved_database_url)
+    migrations.upgrade(database.engine)
+    model = settings.storage.attempt_model("job_1", 1)
+    for discard in (
+        lambda: settings.storage.discard_attempt("job_1", 1),
+        lambda: sweep(settings.storage, database, min_age=0),
+    ):
+        model.mkdir()
+        discard()
+        assert not model.exists()
+    database.close()
 
 
 def void(_: object) -> None:

@@ -28,13 +28,20 @@ class ArtefactStore:
 
     def put(self, name: str, source: Path) -> None:
         """Keep a copy of a file or a folder."""
+        self.complete(name, self.send(name, source))
+
+    def send(self, name: str, source: Path) -> bytes:
+        """The long part of `put`, of which nobody sees anything. Gives what `complete` asks for."""
         files = {}
         for relative, path in _files(source).items():
             digest = _digest(path)
             self._blobs.write(f"{name}/{digest}", path)
             files[relative] = {"sha256": digest, "size": path.stat().st_size}
-        manifest = json.dumps({"format": _FORMAT, "files": files}, sort_keys=True)
-        self._blobs.write(f"{name}/{_MANIFEST}", manifest.encode())
+        return json.dumps({"format": _FORMAT, "files": files}, sort_keys=True).encode()
+
+    def complete(self, name: str, manifest: bytes) -> None:
+        """From now on the artefact is what was sent."""
+        self._blobs.write(f"{name}/{_MANIFEST}", manifest)
 
     def fetch(self, name: str, target: Path) -> None:
         """Write what was put to `target`, which appears whole or not at all. Raises
@@ -46,9 +53,11 @@ class ArtefactStore:
                 path = arriving / relative if relative else arriving
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._fetch_one(f"{name}/{digest}", digest, path)
-            if target.is_dir():  # somebody else was faster
-                return
-            arriving.replace(target)
+            try:
+                arriving.replace(target)
+            except OSError:
+                if not target.is_dir():  # else somebody else was faster
+                    raise
         finally:
             if arriving.is_dir():
                 shutil.rmtree(arriving, ignore_errors=True)
