@@ -25,6 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from app.core import postgres, tenancy
+from app.core.artefacts import StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 
@@ -140,16 +141,19 @@ class Database:
 
 
 def patiently(work: Callable[[], T], *, unless: Callable[[], bool]) -> T:
-    """What `work` returns. A database that is locked or gone is asked again for some minutes,
-    unless there is no use in it any more: hours of fitting must not be lost to a pause of it."""
+    """What `work` returns. A database that is locked or gone, or a store of files that does not
+    answer, is asked again for some minutes, unless there is no use in it any more: hours of fitting
+    must not be lost to a pause of it."""
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
             return work()
-        except SQLAlchemyError as error:
-            if not passes(error) or time.monotonic() >= until or unless():
+        except (SQLAlchemyError, StoreUnavailableError) as error:
+            of_store = isinstance(error, StoreUnavailableError)
+            if not (of_store or passes(error)) or time.monotonic() >= until or unless():
                 raise
-            log.warning("the database cannot be used now", error=str(error))
+            unusable = "store of files" if of_store else "database"
+            log.warning(f"the {unusable} cannot be used now", error=str(error))
             time.sleep(_PATIENT_PAUSE_S)
 
 

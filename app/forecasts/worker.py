@@ -86,7 +86,7 @@ class PredictionWorker:
         storage = self._settings.storage
         path = storage.forecast(forecast_id, attempt)
         forecast.save(path)
-        storage.publish(path)
+        patiently(lambda: storage.publish(path), unless=is_orphan)
 
     def _any_queued(self) -> bool:
         with self._database.read() as session:
@@ -122,10 +122,12 @@ class PredictionWorker:
     def _forecast(self, forecast_id: str) -> Forecast:
         storage, limits = self._settings.storage, self._settings.table_limits
         row, model = patiently(lambda: self._rows(forecast_id), unless=is_orphan)
-        directory = storage.bring(storage.attempt_model(model.job_id, model.attempt))
+        made = storage.attempt_model(model.job_id, model.attempt)
+        directory = patiently(lambda: storage.bring(made), unless=is_orphan)
         fitted = self._models.get(directory)
         history, future = (
-            None if source is None else source.read(limits) for source in self._sources(row)
+            None if source is None else source.read(limits)
+            for source in patiently(lambda: self._sources(row), unless=is_orphan)
         )
         return fitted.predict(history, future, paths=row.paths)
 

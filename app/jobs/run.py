@@ -134,7 +134,7 @@ class Worker:
         if self._reporter.should_stop():
             raise Stopped("stopped after the fit")
         result.model.save(self._directory)
-        self._settings.storage.publish(self._directory)
+        patiently(lambda: self._settings.storage.publish(self._directory), unless=is_orphan)
         return result
 
     def _ranks(self) -> "RankLauncher | None":
@@ -148,7 +148,8 @@ class Worker:
     def _task(self) -> tuple[TaskConfig, TableSource]:
         job, table = patiently(self._rows, unless=is_orphan)
         storage = self._settings.storage
-        path = storage.bring(storage.dataset(table.dataset_id, table.version))
+        kept = storage.dataset(table.dataset_id, table.version)
+        path = patiently(lambda: storage.bring(kept), unless=is_orphan)
         return TaskConfig.model_validate(job.config), TableSource(path, table.media_type)
 
     def _rows(self) -> tuple[JobRow, DatasetVersionRow]:
