@@ -1,6 +1,7 @@
 """Whom requests came from a moment ago, so that not every one of them asks the database."""
 
 import hashlib
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +20,7 @@ class KnownKeys:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
+        self._forgotten = -math.inf
         self._known: dict[bytes, tuple[float, Principal, datetime | None]] = {}
 
     def find(self, authorization: str | None, at: datetime) -> Principal | None:
@@ -38,8 +40,11 @@ class KnownKeys:
         expires_at: datetime | None,
         since: float,
     ) -> None:
-        """`since` is when the lookup began, by `now`."""
+        """`since` is when the lookup began, by `now`. One that began before a key was revoked may
+        have found it good, and is not noted."""
         with self._lock:
+            if since <= self._forgotten:
+                return
             if len(self._known) >= _MOST:
                 self._known.clear()
             self._known[_digest(authorization)] = since, principal, expires_at
@@ -50,6 +55,7 @@ class KnownKeys:
     def forget(self) -> None:
         """Look every key up again: one of them was made or revoked."""
         with self._lock:
+            self._forgotten = self._clock()
             self._known.clear()
 
 

@@ -5,6 +5,7 @@ same tenant is answered right away; after that the endpoint is asked whether wha
 there, and confirms the answer without making it again.
 """
 
+import math
 import threading
 import time
 from collections import OrderedDict
@@ -59,6 +60,7 @@ class ByteCache:
         self._kept: OrderedDict[Asked, Rendered] = OrderedDict()
         self._confirmed: dict[Asked, float] = {}
         self._size = 0
+        self._forgotten = -math.inf
 
     def get(self, asked: Asked) -> Rendered | None:
         with self._lock:
@@ -87,6 +89,8 @@ class ByteCache:
         if len(answer.content) > self._capacity // 4:
             return
         with self._lock:
+            if since <= self._forgotten:  # it may show what was deleted since it was read
+                return
             self._drop(asked)
             self._size += len(answer.content)
             self._kept[asked] = answer
@@ -97,6 +101,7 @@ class ByteCache:
     def forget(self, tenant_id: str, path: str) -> None:
         """Drop every answer at this path: what it showed was deleted."""
         with self._lock:
+            self._forgotten = self._clock()
             for asked in [a for a in self._kept if (a.tenant_id, a.path) == (tenant_id, path)]:
                 self._drop(asked)
 

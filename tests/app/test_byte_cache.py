@@ -76,3 +76,15 @@ def test_what_is_deleted_is_gone_in_every_form_and_for_its_tenant_alone() -> Non
     assert [cache.get(key) is not None for key in left] == [False, False, True, True]
     cache.confirm(left[0], cache.now())
     assert cache.fresh(left[0]) is None
+
+
+def test_an_answer_that_a_deletion_overtook_is_not_kept() -> None:
+    cache = Cache(80)
+    began = cache.now()
+    cache.time = 0.1
+    cache.forget("one", "/a")
+    cache.time = 0.2
+    cache.put(asked("a"), answer(10), began)
+    assert cache.get(asked("a")) is None
+    cache.put(asked("a"), answer(10), cache.now())
+    assert cache.get(asked("a")) is not None

@@ -46,3 +46,14 @@ def test_all_are_forgotten_when_a_key_changes(known: Known) -> None:
     known.forget()
     assert known.find("Bearer a", NOON) is None
     assert known.find(None, NOON) is None
+
+
+def test_a_lookup_that_a_revocation_overtook_is_not_noted(known: Known) -> None:
+    began = known.now()
+    known.time = 0.1
+    known.forget()
+    known.time = 0.2
+    known.note("Bearer a", SOMEBODY, None, began)
+    assert known.find("Bearer a", NOON) is None
+    known.note("Bearer a", SOMEBODY, None, known.now())
+    assert known.find("Bearer a", NOON) is SOMEBODY
