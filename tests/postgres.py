@@ -140,8 +140,8 @@ def running(settings: Mapping[str, str] = QUICK) -> Iterator[PostgresServer]:
     # Not in pytest's folder, which no other user may enter.
     with tempfile.TemporaryDirectory(prefix="autopq-postgres-") as folder:
         server = PostgresServer(Path(folder), settings)
-        server.start()
         try:
+            server.start()
             yield server
         finally:
             server.stop()

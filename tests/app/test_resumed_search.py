@@ -61,8 +61,8 @@ def test_a_search_begins_where_an_earlier_job_did_best(service, table):
         return [(t["score"], t["params"]) for t in found]
 
     best = min(settings(first), key=lambda setting: setting[0])
-    begun = settings(second)[0]
-    assert begun == (best[0], best[1] | {"warm_start": first})
+    # Not always the first to finish: trials run side by side.
+    assert (best[0], best[1] | {"warm_start": first}) in settings(second)
     rows = service.http.get(f"/v1/jobs/{second}/leaderboard").json()["rows"]
     tried = next(row for row in rows if row["name"].startswith("lightgbm_quantile#"))
     if tried["name"] == "lightgbm_quantile#1":

@@ -118,7 +118,7 @@ def test_a_job_goes_on_while_the_server_is_stopped(
         answer = service.http.get(f"/v1/jobs/{job['id']}")
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
         assert service.http.get("/readyz").status_code == 503
-        time.sleep(until - time.monotonic())
+        time.sleep(max(0.0, until - time.monotonic()))
         own_postgres.start()
         service.until(lambda: service.http.get("/readyz").status_code == 200, "the database")
         ended = service.finish(job["id"], 180)

@@ -48,12 +48,13 @@ def at_once(work: Callable[[int], Any], times: int = AT_ONCE) -> list[Any]:
 
 _HOLDER = """
 import sys
+import time
 from app.core.schema import open_database
 from app.engine.lease import Lease
 database = open_database(sys.argv[1])
 lease = Lease(database, 600)
 while not lease.hold():
-    pass
+    time.sleep(0.05)
 print("held", flush=True)
 sys.stdin.read()
 lease.release()
