@@ -10,14 +10,20 @@ import sys
 from pathlib import Path
 
 LOCK = Path(__file__).parents[1] / "requirements.lock"
+_PATIENCE_S = 180
 
 
 def audit(tool: str, lock: Path = LOCK) -> tuple[list[str], list[str]]:
     """(findings, packages nobody could tell anything about)."""
     command = [tool, "-r", str(lock), "--no-deps", "--disable-pip", "--format", "json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return [], [f"all of them: no answer within {_PATIENCE_S} seconds"]
     if not done.stdout.strip():
-        return [], [f"all of them: {done.stderr.strip().splitlines()[-1]}"]
+        return [], [f"all of them: {(done.stderr.strip().splitlines() or ['no output'])[-1]}"]
     findings, unknown = [], []
     for package in json.loads(done.stdout)["dependencies"]:
         if "skip_reason" in package:
