@@ -104,8 +104,9 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     return problem_response(invalid.problem(request.url.path))
 
 
-async def _on_data_error(request: Request, _: Exception) -> Response:
+async def _on_data_error(request: Request, error: Exception) -> Response:
     """PostgreSQL stores less than JSON can say, and tells only when it is asked to."""
+    log.warning("the database refused a value", path=request.url.path, error=str(error))
     unusable = invalid(
         "request",
         "it has a NUL character, or a number or text too large for where it belongs.",

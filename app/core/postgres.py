@@ -94,9 +94,14 @@ class HeldLock:
             return True
         self.release()
         connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        taken = connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": self._lock})
+        taken = False
+        try:
+            lock = {"lock": self._lock}
+            taken = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), lock))
+        finally:
+            if not taken:
+                connection.close()
         if not taken:
-            connection.close()
             return False
         connection.detach()  # from the pool, which would hand it to others
         self._connection = connection

@@ -21,7 +21,8 @@ def get(session: ReadSession, dataset_id: str) -> DatasetRow:
 
 def hold(session: WriteSession, dataset_id: str) -> DatasetRow:
     """The same, as it is until the transaction's end: nobody else changes it."""
-    return _there(session.get(DatasetRow, dataset_id, with_for_update=HOLD), dataset_id)
+    row = session.get(DatasetRow, dataset_id, with_for_update=HOLD, populate_existing=True)
+    return _there(row, dataset_id)
 
 
 def _there(row: DatasetRow | None, dataset_id: str) -> DatasetRow:

@@ -22,7 +22,8 @@ def get(session: ReadSession, forecast_id: str) -> ForecastRow:
 
 def hold(session: WriteSession, forecast_id: str) -> ForecastRow:
     """The same, as it is until the transaction's end: nobody else changes it."""
-    return _there(session.get(ForecastRow, forecast_id, with_for_update=HOLD), forecast_id)
+    row = session.get(ForecastRow, forecast_id, with_for_update=HOLD, populate_existing=True)
+    return _there(row, forecast_id)
 
 
 def _there(row: ForecastRow | None, forecast_id: str) -> ForecastRow:

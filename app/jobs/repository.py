@@ -23,7 +23,8 @@ def get(session: ReadSession, job_id: str) -> JobRow:
 
 def hold(session: WriteSession, job_id: str) -> JobRow:
     """The same, as it is until the transaction's end: nobody else changes it."""
-    return _there(session.get(JobRow, job_id, with_for_update=HOLD), job_id)
+    row = session.get(JobRow, job_id, with_for_update=HOLD, populate_existing=True)
+    return _there(row, job_id)
 
 
 def _there(row: JobRow | None, job_id: str) -> JobRow:

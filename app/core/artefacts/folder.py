@@ -1,8 +1,10 @@
 """Blobs as files of one folder, on this machine or mounted by all."""
 
+import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -48,15 +50,30 @@ class FolderBlobs:
         path = self._root / key
         with _answering():
             path.unlink(missing_ok=True)
-            if path.parent.is_dir() and not any(path.parent.iterdir()):
-                path.parent.rmdir()
+            _remove_if_empty(path.parent)
 
     def list(self, folder: str) -> Iterator[tuple[str, datetime]]:
         top = self._root / folder
-        for path in sorted(top.rglob("*")):
-            if path.is_file():
-                written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        with _answering():
+            paths = sorted(top.rglob("*"))
+        for path in paths:
+            try:
+                with _answering(path.name):
+                    found = path.stat()
+            except MissingArtefactError:  # removed since
+                continue
+            if stat.S_ISREG(found.st_mode):
+                written = datetime.fromtimestamp(found.st_mtime, UTC)
                 yield path.relative_to(self._root).as_posix(), written
+
+
+def _remove_if_empty(folder: Path) -> None:
+    """Others may remove it at the same time, or write to it."""
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 @contextmanager
