@@ -17,6 +17,9 @@ from starlette.types import Scope
 
 FRESH_S = 1.0  # how long another process's deletion may go unnoticed
 _LONGEST_QUERY = 2000
+_LONGEST_ACCEPT = 500
+# What an entry takes beside its bytes: its objects, its headers and its places in the tables.
+ENTRY_BYTES = 1000
 
 
 class Asked(NamedTuple):
@@ -31,9 +34,10 @@ class Asked(NamedTuple):
     def of(cls, scope: Scope, tenant_id: str) -> "Asked | None":
         """None for a request whose answer is not kept, such as one that is very long."""
         query = scope["query_string"]
-        if scope["method"] != "GET" or len(query) > _LONGEST_QUERY:
-            return None
         accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
+        is_long = len(query) > _LONGEST_QUERY or len(accept) > _LONGEST_ACCEPT
+        if scope["method"] != "GET" or is_long:
+            return None
         return cls(tenant_id, scope["path"], query, accept)
 
 
@@ -86,13 +90,14 @@ class ByteCache:
                 self._confirmed[asked] = since
 
     def put(self, asked: Asked, answer: Rendered, since: float) -> None:
-        if len(answer.content) > self._capacity // 4:
+        size = _size(asked, answer)
+        if size > self._capacity // 4:
             return
         with self._lock:
             if since <= self._forgotten:  # it may show what was deleted since it was read
                 return
             self._drop(asked)
-            self._size += len(answer.content)
+            self._size += size
             self._kept[asked] = answer
             self._confirmed[asked] = since
             while self._size > self._capacity:
@@ -109,4 +114,9 @@ class ByteCache:
         before = self._kept.pop(asked, None)
         self._confirmed.pop(asked, None)
         if before is not None:
-            self._size -= len(before.content)
+            self._size -= _size(asked, before)
+
+
+def _size(asked: Asked, answer: Rendered) -> int:
+    key = len(asked.path) + len(asked.query) + len(asked.accept)
+    return ENTRY_BYTES + key + len(answer.content)

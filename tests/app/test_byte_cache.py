@@ -1,6 +1,6 @@
 """Answers kept for the next who asks."""
 
-from app.core.byte_cache import FRESH_S, Asked, ByteCache, Rendered
+from app.core.byte_cache import ENTRY_BYTES, FRESH_S, Asked, ByteCache, Rendered
 
 
 def asked(name: str, tenant: str = "one") -> Asked:
@@ -12,18 +12,20 @@ def answer(size: int) -> Rendered:
 
 
 class Cache(ByteCache):
-    """One whose clock stands still until it is told otherwise."""
+    """One whose clock stands still until it is told otherwise, with room for some answers of 10
+    bytes."""
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, answers: int) -> None:
         self.time = 0.0
-        super().__init__(capacity, clock=lambda: self.time)
+        one = ENTRY_BYTES + len("/a") + 10
+        super().__init__(answers * one, clock=lambda: self.time)
 
     def keep(self, name: str, size: int) -> None:
         self.put(asked(name), answer(size), self.now())
 
 
 def test_what_was_used_last_is_kept() -> None:
-    cache = Cache(80)
+    cache = Cache(8)
     for name in "abcdefgh":
         cache.keep(name, 10)
     assert cache.get(asked("a")) == answer(10)
@@ -33,7 +35,7 @@ def test_what_was_used_last_is_kept() -> None:
 
 
 def test_replacing_counts_once() -> None:
-    cache = Cache(80)
+    cache = Cache(8)
     for _ in range(20):
         cache.keep("a", 10)
     for name in "bcdefgh":
@@ -42,9 +44,9 @@ def test_replacing_counts_once() -> None:
 
 
 def test_a_large_answer_drives_none_out() -> None:
-    cache = Cache(80)
+    cache = Cache(8)
     cache.keep("a", 10)
-    cache.keep("b", 21)
+    cache.keep("b", 2 * ENTRY_BYTES)
     assert cache.get(asked("a")) is not None
     assert cache.get(asked("b")) is None
 
@@ -56,7 +58,7 @@ def test_no_room_keeps_nothing() -> None:
 
 
 def test_an_answer_is_fresh_for_a_second_after_it_was_confirmed() -> None:
-    cache = Cache(80)
+    cache = Cache(8)
     cache.keep("a", 10)
     assert cache.fresh(asked("a")) is not None
     cache.time = FRESH_S + 0.1
@@ -67,7 +69,7 @@ def test_an_answer_is_fresh_for_a_second_after_it_was_confirmed() -> None:
 
 
 def test_what_is_deleted_is_gone_in_every_form_and_for_its_tenant_alone() -> None:
-    cache = Cache(800)
+    cache = Cache(8)
     for tenant in ("one", "two"):
         for query in (b"", b"format=csv"):
             cache.put(Asked(tenant, "/a", query, b""), answer(10), cache.now())
@@ -79,7 +81,7 @@ def test_what_is_deleted_is_gone_in_every_form_and_for_its_tenant_alone() -> Non
 
 
 def test_an_answer_that_a_deletion_overtook_is_not_kept() -> None:
-    cache = Cache(80)
+    cache = Cache(8)
     began = cache.now()
     cache.time = 0.1
     cache.forget("one", "/a")
@@ -88,3 +90,17 @@ def test_an_answer_that_a_deletion_overtook_is_not_kept() -> None:
     assert cache.get(asked("a")) is None
     cache.put(asked("a"), answer(10), cache.now())
     assert cache.get(asked("a")) is not None
+
+
+def test_answers_without_a_byte_take_room_too() -> None:
+    cache = Cache(8)
+    for number in range(100):
+        cache.keep(f"{number:09}", 0)
+    assert sum(cache.get(asked(f"{number:09}")) is not None for number in range(100)) == 8
+
+
+def test_long_requests_are_not_kept() -> None:
+    scope = {"method": "GET", "path": "/a", "query_string": b"", "headers": []}
+    assert Asked.of(scope, "one") == asked("a")
+    assert Asked.of(scope | {"headers": [(b"accept", b"a/b," * 200)]}, "one") is None
+    assert Asked.of(scope | {"query_string": b"x" * 3000}, "one") is None
