@@ -42,7 +42,7 @@ def test_killed_worker_is_replaced_once(make_service: Make, table: Any) -> None:
     energy = attempts_with_energy(service, job["id"])
     assert set(energy) == {1, 2}
     assert all(watt_hours > 0 for watt_hours in energy.values())
-    service.until(lambda: not service.workers(), "the worker to be gone", 10)
+    service.until(lambda: not service.workers(), "the worker to be gone")
 
 
 def test_hung_worker_is_stopped_and_replaced(make_service: Make, table: Any) -> None:
