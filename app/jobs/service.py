@@ -156,7 +156,7 @@ def delete(context: RequestContext, job_id: str) -> None:
         webhook_rows.remove(session, job_id)
         backtests.remove(session, job_id)
         repository.remove(session, job, now())
-    # What a crash leaves here, the supervisor's sweep removes.
+    # Models that a crash leaves here, the supervisor's sweep removes.
     context.storage.discard_job(job_id, job.attempt)
 
 
