@@ -41,9 +41,12 @@ def end(engine: LocalEngine, handle: str) -> None:
 
 def shown(handle: str) -> str | None:
     """The devices that a worker sees."""
-    found: str | None = (
-        psutil.Process(int(handle.split(":")[0])).environ().get("CUDA_VISIBLE_DEVICES")
-    )
+    process = psutil.Process(int(handle.split(":")[0]))
+    deadline = time.monotonic() + 60
+    while not (environment := process.environ()):  # for a moment after its start it has none
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    found: str | None = environment.get("CUDA_VISIBLE_DEVICES")
     return found
 
 
