@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         None,
         ge=1,
         description="Processes that a job may try settings in side by side; as many as torch "
-        "has threads by default.",
+        "has threads by default, on Ray `cpus_per_job`.",
     )
     trials_database_url: str | None = Field(
         None,

@@ -68,7 +68,8 @@ class AutoPQ:
     `auto`, `cpu` or a torch device name. Trials of hyper-parameters go to `runner`, by default one
     with as many processes as there are cores; with a `store` a search that was cut off goes on
     where it ended; `warm_start` are settings to try first. `ranks` starts the processes on which
-    networks are trained together, which are children of this one by default.
+    networks are trained together, which are children of this one by default; where others start
+    them, trials run in this process, one at a time, if the task asks for such training.
 
     Raises InputError for training methods that the task cannot use.
     """
@@ -91,11 +92,13 @@ class AutoPQ:
         self._observer = observer or SilentObserver()
         self._meter = meter
         name = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        launcher = ranks if config.training_methods.most_ranks > 1 else None
         self._context = FitContext(
-            config.seed, self._observer, torch.device(name), ranks=ranks or LocalRanks()
+            config.seed, self._observer, torch.device(name), ranks=launcher or LocalRanks()
         )
-        # One GPU is not shared between processes.
-        workers = 1 if self._context.device.type == "cuda" else config.trial_workers
+        # One GPU is not shared between processes, and a launcher of ranks stays where it was made.
+        alone = launcher is not None or self._context.device.type == "cuda"
+        workers = 1 if alone else config.trial_workers
         self._search = Search(runner or local_runner(workers), store, tuple(warm_start))
 
     def fit(self, table: pd.DataFrame | Path | str) -> FitResult:

@@ -10,13 +10,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import httpx
 import psutil
 
 _PATIENCE_S = 600.0
+_TRIES = 3
 _SMALL = (
     *("--object-store-memory", str(100 * 2**20), "--memory", str(2 * 2**30)),
     *("--disable-usage-stats", "--num-gpus", "0"),
@@ -31,11 +32,15 @@ class RayHead:
     def __init__(self, folder: Path, cpus: int = 2) -> None:
         self._folder = folder
         self._cpus = cpus
-        self._port, self._http_port = _free_port(), _free_port()
+        self.choose_ports()
         self.token_file = folder / "token"
         self.token_file.write_text(secrets.token_hex(16))
         self.nodes: list[subprocess.Popen[bytes]] = []
         self.head: subprocess.Popen[bytes] | None = None
+
+    def choose_ports(self) -> None:
+        """Anew, for a head that never started: others may have taken what was free."""
+        self._port, self._http_port = _free_ports(2)
 
     @property
     def address(self) -> str:
@@ -49,6 +54,8 @@ class RayHead:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.token_file),
             "RAY_USAGE_STATS_ENABLED": "0",
+            # It would kill workers for the memory that others on the machine take.
+            "RAY_memory_monitor_refresh_ms": "0",
         }
 
     def start(self) -> None:
@@ -58,7 +65,7 @@ class RayHead:
             *("--port", str(self._port), "--num-cpus", str(self._cpus)),
             *("--include-dashboard", "true", "--dashboard-host", "127.0.0.1"),
             *("--dashboard-port", str(self._http_port), "--temp-dir", str(self._folder / "ray")),
-            *("--dashboard-agent-listen-port", str(_free_port())),
+            *("--dashboard-agent-listen-port", str(*_free_ports(1))),
         )
         self.await_nodes(1)
 
@@ -68,7 +75,7 @@ class RayHead:
         node = self._launch(
             *("--address", f"127.0.0.1:{self._port}", "--num-cpus", str(cpus)),
             # Else two nodes of one machine would want the same one.
-            *("--dashboard-agent-listen-port", str(_free_port())),
+            *("--dashboard-agent-listen-port", str(*_free_ports(1))),
         )
         self.nodes.append(node)
         self.await_nodes(before + 1)
@@ -103,7 +110,8 @@ class RayHead:
         """Returns when so many live, the head among them, and jobs are taken."""
         deadline = time.monotonic() + _PATIENCE_S
         while self._living() != count:
-            if time.monotonic() > deadline:
+            ended = self.head is None or self.head.poll() is not None
+            if ended or time.monotonic() > deadline:
                 raise RuntimeError((self._folder / "log").read_text())
             time.sleep(0.2)
 
@@ -130,10 +138,13 @@ def _kill_all(leader: subprocess.Popen[bytes]) -> None:
     leader.wait(30)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    """All of them held at once, so that they differ."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [int(probe.getsockname()[1]) for probe in probes]
 
 
 @contextmanager
@@ -143,7 +154,15 @@ def running_ray(cpus: int = 2) -> Iterator[RayHead]:
     folder = Path(tempfile.mkdtemp(prefix="ray-"))
     head = RayHead(folder, cpus)
     try:
-        head.start()
+        for left in reversed(range(_TRIES)):
+            try:
+                head.start()
+                break
+            except RuntimeError:
+                if not left:
+                    raise
+                head.kill()
+                head.choose_ports()
         yield head
     finally:
         head.kill()

@@ -47,14 +47,18 @@ class _WorkerShares:
         self._shares: Shares = BoardShares(board_path(settings))
 
     def start(self) -> None:
+        if self._settings.engine == "ray":
+            self._start_own()  # the machine's meter knows no workers that Ray started
+            return
         try:
-            if self._settings.engine == "ray":
-                raise OSError("the machine's meter knows no workers that Ray started")
             self._shares.start()
         except OSError:
             log.warning("the machine's meter does not run; this worker meters its own share")
-            self._shares = OwnShares(host_source(self._settings))
-            self._shares.start()
+            self._start_own()
+
+    def _start_own(self) -> None:
+        self._shares = OwnShares(host_source(self._settings))
+        self._shares.start()
 
     def latest(self) -> Share:
         return self._shares.latest()

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+ORDER = "CUDA_DEVICE_ORDER"
 
 
 class Devices:
@@ -42,21 +43,27 @@ class Devices:
         self._held.pop(holder, None)
 
 
-def find_devices(environment: Mapping[str, str] = os.environ) -> Devices:
-    """The GPUs that NVIDIA's library tells, or those that the environment leaves this process."""
-    present = _uuids()
+def find_devices(
+    environment: Mapping[str, str] = os.environ, present: Sequence[str] | None = None
+) -> Devices:
+    """Of the devices that are `present`, by default those that NVIDIA's library names, the ones
+    that the environment leaves this process."""
+    present = _uuids() if present is None else present
     shown = environment.get(VISIBLE)
     if shown is None or not present:
         return Devices(present)
-    return Devices(_visible(shown, present))
+    return Devices(_visible(shown, present, by_bus=environment.get(ORDER) == "PCI_BUS_ID"))
 
 
-def _visible(shown: str, present: Sequence[str]) -> list[str]:
-    """As CUDA reads the variable: numbers or names, up to the first that is neither."""
+def _visible(shown: str, present: Sequence[str], *, by_bus: bool) -> list[str]:
+    """As CUDA reads the variable: numbers or names, up to the first that is neither.
+
+    NVIDIA's library counts devices as they lie on the bus, CUDA the fastest first unless it is told
+    otherwise. Then a number is handed on as it stands, for the worker's CUDA to read."""
     found: list[str] = []
     for entry in (part.strip() for part in shown.split(",")):
         if entry.isdigit() and int(entry) < len(present):
-            found.append(present[int(entry)])
+            found.append(present[int(entry)] if by_bus else entry)
         elif entry.startswith(("GPU-", "MIG-")):
             found.append(entry)
         else:

@@ -45,12 +45,13 @@ class Lease:
             if row is None:
                 row = SupervisorLeaseRow(id=1, holder=self._holder, expires_at=now())
                 session.add(row)
-            self.held = row.holder == self._holder or self._may_take(row)
-            if self.held:
+            held = row.holder == self._holder or self._may_take(row)
+            if held:
                 row.holder = self._holder
                 row.expires_at = now() + self._duration
                 self._renew_at = time.monotonic() + self._duration.total_seconds() / 2
-        return self.held
+        self.held = held  # only now is it written
+        return held
 
     def release(self) -> None:
         """Let another process take over at once."""

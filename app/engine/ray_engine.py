@@ -106,9 +106,11 @@ class RayEngine:
         return handle
 
     def ended(self, handle: str) -> Ended | None:
-        known = self._attempts.get(handle)
-        if known is None or self._looked_at is None:
+        if self._looked_at is None:
             return None
+        known = self._attempts.get(handle)
+        if known is None:
+            return Ended(None, _LOST)  # it was dropped before its end could be written down
         job = self._jobs.get(_submission(handle))
         age = self._looked_at - known.began
         if job is None:

@@ -23,6 +23,7 @@ from training_methods.distributed import process_group
 from training_methods.outcomes import RankLost, TrainingStopped
 
 _POLL_S = 0.1
+_DEATH_S = 10.0  # a rank's death may be told later than the errors it causes in other ranks
 _PLACE_S = 120.0  # the supervisor has seen room for the gang before it started the worker
 
 
@@ -100,8 +101,11 @@ class RayRanks:
             done, pending = ray.wait(pending, timeout=_POLL_S)
             try:
                 ray.get(done)
-            except ray.exceptions.RayActorError as error:
-                raise RankLost(f"a rank was lost: {str(error).splitlines()[0]}") from error
+            except ray.exceptions.RayError as error:
+                death = _death(ray, asked)
+                if death is None:
+                    raise
+                raise RankLost(f"a rank was lost: {str(death).splitlines()[0]}") from error
             if should_stop is not None and should_stop():
                 raise TrainingStopped("stopped while its ranks were training")
             if time.monotonic() > deadline:
@@ -144,6 +148,24 @@ class _Rank:
         ):
             result = function(communicator, *arguments)
         return result, rows
+
+
+def _death(ray: Any, asked: list[Any]) -> Exception | None:
+    """What is told of a rank that died, if one of them has. To the others it is but a connection
+    that broke."""
+    left = list(asked)
+    deadline = time.monotonic() + _DEATH_S
+    while left and (patience := deadline - time.monotonic()) > 0:
+        done, left = ray.wait(left, timeout=patience)
+        for answer in done:
+            try:
+                ray.get(answer)
+            except ray.exceptions.RayActorError as death:
+                found: Exception = death
+                return found
+            except ray.exceptions.RayError:
+                continue
+    return None
 
 
 def _interface_of(address: str) -> str | None:

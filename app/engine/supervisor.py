@@ -100,10 +100,12 @@ class Supervisor:
         self._stop_overdue()
         self._reap()
         if not self._lease.held:
-            return
+            return  # it was lost on the way, and handed over
         self._cancel()
         if self._host_meter.ready:
             self._start_queued()
+        if not self._lease.held:
+            return
         self._predictions.tend()
         self._courier.tend()
         self._purge()
@@ -199,7 +201,11 @@ class Supervisor:
 
     def _start_queued(self) -> None:
         # To start a worker may take the engine long, and the role must not be lost over many.
-        while self._room(1) == "now" and self._lease.hold():
+        while self._room(1) == "now":
+            if not self._lease.hold():
+                log.warning("another process took over as supervisor")
+                self._hand_over(_STOPPED)
+                return
             claimed = self._claim()
             if claimed is None:
                 return

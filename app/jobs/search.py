@@ -12,8 +12,10 @@ def store_of(settings: Settings, job_id: str) -> SearchStore:
 
 
 def within_limits(config: TaskConfig, settings: Settings) -> TaskConfig:
-    """The task with no more workers than the operator allows."""
+    """The task with no more workers than the operator allows, or than Ray was told of."""
     allowed = settings.trial_workers
+    if allowed is None and settings.engine == "ray":
+        allowed = settings.cpus_per_job
     if allowed is None:
         return config
     wanted = config.trial_workers or allowed

@@ -21,6 +21,7 @@ from autopq.search.candidates import cross_fitted
 from autopq.search.trials.base import Ears, TrialRequest
 from autopq.state import State
 from autopq.task import TaskConfig
+from training_methods.distributed import RankLauncher
 
 if TYPE_CHECKING:
     from autopq.forecasters.representation import Views
@@ -35,9 +36,11 @@ class FitSetting:
     seed: int
     device: torch.device
     views: "Views | None"
+    ranks: RankLauncher
 
     def __call__(self, request: TrialRequest, ears: Ears) -> tuple[float, State | None]:
-        context = FitContext(self.seed, _Listening(ears), self.device, self.views, ears.report)
+        listening = _Listening(ears)
+        context = FitContext(self.seed, listening, self.device, self.views, ears.report, self.ranks)
         component = load_component(request.component)
         if issubclass(component, PointForecaster):
             return self._fit_point(request, context)

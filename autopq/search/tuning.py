@@ -60,7 +60,8 @@ def tune(
     rungs = _rungs(len(effort.tuned), effort.tuning_trials)
     if not rungs:
         return [], []
-    search.runner.open(FitSetting(splits, config, context.seed, context.device, context.views))
+    work = FitSetting(splits, config, context.seed, context.device, context.views, context.ranks)
+    search.runner.open(work)
     studies = _studies(splits, config, effort, context, search)
     try:
         _halve(studies, rungs, config, effort, bench, search.runner)

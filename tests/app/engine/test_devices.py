@@ -91,5 +91,23 @@ def test_a_machine_without_devices_hides_none(
     assert shown(made[0][1]) == os.environ.get("CUDA_VISIBLE_DEVICES")
 
 
+@pytest.mark.parametrize(
+    ("environment", "left"),
+    [
+        ({}, NAMES),
+        ({"CUDA_VISIBLE_DEVICES": "2,0", "CUDA_DEVICE_ORDER": "PCI_BUS_ID"}, ("GPU-c", "GPU-a")),
+        # CUDA's own order is another than that of the names.
+        ({"CUDA_VISIBLE_DEVICES": "2,0"}, ("2", "0")),
+        ({"CUDA_VISIBLE_DEVICES": "1,3,0"}, ("1",)),
+        ({"CUDA_VISIBLE_DEVICES": "GPU-b,-1,GPU-a"}, ("GPU-b",)),
+        ({"CUDA_VISIBLE_DEVICES": ""}, ()),
+    ],
+)
+def test_a_number_means_to_a_worker_what_it_means_to_cuda_here(
+    environment: dict[str, str], left: tuple[str, ...]
+) -> None:
+    assert find_devices(environment, NAMES).free == left
+
+
 def test_looking_for_devices_raises_nothing_where_there_is_no_driver() -> None:
     assert find_devices({"CUDA_VISIBLE_DEVICES": ""}).total == 0
