@@ -15,7 +15,7 @@ REPORT ?= $(OUT)/training.md
 PRESET ?= default
 PORT ?= 8000
 
-.PHONY: help demo serve audit test test-all test-cluster fuzz lint format bench bench-training bench-peers bench-autogluon bench-many bench-queue lock clean
+.PHONY: help demo serve audit test test-all test-cluster test-nodes fuzz lint format bench bench-training bench-peers bench-autogluon bench-many bench-queue lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -53,7 +53,10 @@ test-all: $(INSTALLED) ## Run all tests of one machine, one after the other
 	$(BIN)/python -m pytest -m "not cluster"
 
 test-cluster: $(INSTALLED_CLUSTER) ## Run the tests on PostgreSQL (apt-get install postgresql) and Ray
-	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m pytest -m "cluster and not nodes"
+
+test-nodes: $(INSTALLED_CLUSTER) ## Run the tests of gangs and of nodes that die on a Ray cluster of several nodes
+	$(BIN)/python -m pytest -m nodes
 
 fuzz: $(INSTALLED) ## Hold the service to its OpenAPI document with generated requests
 	$(BIN)/python -m tests.contract

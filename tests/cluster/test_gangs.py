@@ -11,7 +11,7 @@ import pytest
 from tests.app.conftest import Service, example_table
 from tests.ray_head import RayHead, running_ray
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.nodes]
 
 # Small weights are worth factors only at a low bound, groups part early in a short run.
 _AB = {"least_break_even": 4, "warmup": 0.1, "period": 40, "full_steps": 5, "rebound_steps": 5}

@@ -8,7 +8,7 @@ import pytest
 from tests.app.conftest import Service, example_table
 from tests.ray_head import RayHead, running_ray
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.timeout(1800), pytest.mark.nodes]
 
 
 @pytest.fixture(scope="module")
