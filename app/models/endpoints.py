@@ -180,7 +180,8 @@ def get_importance(model_id: ModelReference, context: Context) -> ModelImportanc
     """Which inputs the model stands on: the history, the calendar, and each covariate."""
     with context.read() as session:
         row = repository.get(session, model_id)
-        groups = row.summary["details"].get("importance", [])
+        # Models of earlier versions have a summary without details.
+        groups = row.summary.get("details", {}).get("importance", [])
     return ModelImportance.model_validate({"model_id": row.id, "groups": groups})
 
 
