@@ -23,8 +23,18 @@ def get(session: ReadSession, job_id: str) -> JobRow:
 
 def hold(session: WriteSession, job_id: str) -> JobRow:
     """The same, as it is until the transaction's end: nobody else changes it."""
-    row = session.get(JobRow, job_id, with_for_update=HOLD, populate_existing=True)
-    return _there(row, job_id)
+    return _there(_held(session, job_id), job_id)
+
+
+def hold_of_attempt(session: WriteSession, job_id: str) -> JobRow:
+    """The same for an attempt that is over: its job may have been deleted meanwhile."""
+    row = _held(session, job_id)
+    assert row is not None  # rows outlive the deletion of what they describe
+    return row
+
+
+def _held(session: WriteSession, job_id: str) -> JobRow | None:
+    return session.get(JobRow, job_id, with_for_update=HOLD, populate_existing=True)
 
 
 def _there(row: JobRow | None, job_id: str) -> JobRow:

@@ -133,7 +133,7 @@ def end_attempt(
     interrupted costs nothing; one that its deadline ended is not repeated. Does nothing when the
     attempt already brought the job to an end.
     """
-    job = repository.hold(session, job_id)
+    job = repository.hold_of_attempt(session, job_id)
     attempt = repository.attempt(session, job_id, number)
     if attempt is None or job.attempt != number or job.state not in ("running", "cancelling"):
         return cast(JobState, job.state)

@@ -397,3 +397,16 @@ class TestCancel:
             with database.write() as session:
                 transitions.request_cancel(session, "a", now())
         assert job(database).state == "cancelled"
+
+
+def test_a_job_that_was_deleted_before_its_worker_was_gone_stands_in_nobodys_way(
+    database: Database,
+) -> None:
+    queue(database, "job")
+    assert claim(database) == ("job", 1)
+    with database.write() as session:
+        job = repository.get(session, "job")
+        job.state = "succeeded"
+        repository.remove(session, job, now())
+    with database.write() as session:
+        assert transitions.end_attempt(session, "job", 1, "lost", "gone", now()) == "succeeded"
