@@ -3,7 +3,7 @@ Optuna within each.
 
 Every rung gives all components that are left the same number of settings to try, then drops the
 worse half by best validation score; the last one gets what remains. Settings are proposed by
-multivariate TPE (Optuna), one study a component, so that conditional spaces need no dummy values.
+TPE (Optuna), one study a component, so that conditional spaces need no dummy values.
 
 Trials go to a runner in rounds of a fixed size, and a round is proposed from what the rounds before
 it found: what is tried depends on the seed, not on how many trials run side by side or in which
