@@ -34,6 +34,7 @@ T = TypeVar("T")
 BUSY_TIMEOUT_MS = 30_000
 PATIENCE_S = 300.0
 _PATIENT_PAUSE_S = 0.5
+_BUSY_PAUSE_S = 0.01
 _READ_ONLY = "autopq_read_only"
 
 
@@ -177,13 +178,25 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
     assert isinstance(connection, sqlite3.Connection)
     # The driver's own implicit BEGIN is deferred; `_begin_sqlite` says when and how instead.
     connection.isolation_level = None
-    for pragma in (
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-    ):
+    connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    _log_ahead(connection)
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Two connections that both turn a new file to WAL would wait for each other; SQLite then
+    refuses one at once, whatever the busy timeout. The other's success is what it asked for."""
+    until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() >= until:
+                raise
+            time.sleep(_BUSY_PAUSE_S)
 
 
 def _begin_sqlite(connection: Connection) -> None:

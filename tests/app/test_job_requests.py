@@ -40,7 +40,7 @@ class TestDelete:
         assert before > 0
         forecast = service.forecast(job["model_id"])
         assert service.http.delete(job["links"]["self"]).status_code == 204
-        for link in job["links"].values():
+        for link in filter(None, job["links"].values()):
             assert service.http.get(link).status_code in (404, 405), link
         assert service.http.get("/v1/jobs").json()["items"] == []
         for what in ("trial", "job_event", "leaderboard_row", "webhook"):
