@@ -1,4 +1,4 @@
-"""`python -m app`: migrate, serve and supervise, all in one process."""
+"""`python -m app`: migrate, serve and supervise, all in one process unless settings part them."""
 
 import sys
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from app.core.logs import configure_logs
 from app.core.memory import return_freed_memory
-from app.settings import Settings
+from app.settings import PREFIX, Settings
 
 if TYPE_CHECKING:
     from socket import socket
@@ -88,11 +88,16 @@ def settings_or_exit(**given: Any) -> Settings:
         return Settings.model_validate(given)
     except ValidationError as error:
         findings = [
-            f"  AUTOPQ_{'_'.join(map(str, found['loc'])).upper()}: {found['msg']}"
+            f"  {_variable(found['loc'])}{found['msg'].removeprefix('Value error, ')}"
             for found in error.errors()
         ]
         sys.stderr.write("\n".join(["Settings that cannot be used:", *findings]) + "\n")
         sys.exit(USAGE_CODE)
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    """Empty for what settings are together."""
+    return f"{PREFIX}{'_'.join(map(str, location)).upper()}: " if location else ""
 
 
 def main() -> None:

@@ -56,10 +56,25 @@ DESCRIPTION = (
     "electricity it took. Errors are RFC 9457 problems that name field, row and mend."
 )
 
+API = (
+    datasets,
+    jobs,
+    backtests,
+    models,
+    forecasts,
+    compatibility,
+    energy,
+    keys,
+    webhooks,
+    reference,
+)
+OPERATION = (metrics_router, health)  # of every process
+
 
 def create_app(settings: Settings) -> FastAPI:
     """The service. On start it brings the database to the newest schema and, unless told
-    otherwise, supervises jobs; on stop it hands running jobs back to the queue."""
+    otherwise, supervises jobs; on stop it hands running jobs back to the queue. A process that is
+    only to supervise answers for its health and figures alone."""
 
     metrics, uses, known_keys = Metrics(), KeyUses(), KnownKeys()
 
@@ -100,21 +115,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=None,  # the stock pages load their scripts from a CDN
         redoc_url=None,
     )
-    routers = (
-        datasets,
-        jobs,
-        backtests,
-        models,
-        forecasts,
-        compatibility,
-        energy,
-        keys,
-        webhooks,
-        metrics_router,
-        health,
-        reference,
-    )
-    for router in routers:
+    for router in (*(API if settings.serve_api else ()), *OPERATION):
         app.include_router(router)
     handlers.install(app)
 

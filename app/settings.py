@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
@@ -28,6 +28,10 @@ class Settings(BaseSettings):
     data_dir: Path = Field(Path("var"), description="Folder of the database and all files.")
     database_url: str | None = Field(
         None, description="SQLAlchemy address; a SQLite file in `data_dir` by default."
+    )
+    database_password_file: Path | None = Field(
+        None,
+        description="File with the password of the database servers whose addresses hold none.",
     )
     artefacts_url: str | None = Field(
         None,
@@ -159,6 +163,19 @@ class Settings(BaseSettings):
         1.0, ge=0.1, le=60, description="How often the machine's electricity is sampled."
     )
     supervise: bool = Field(True, description="Run jobs from this process, or only answer.")
+    serve_api: bool = Field(
+        True, description="Answer requests from this process, or only those for health and figures."
+    )
+
+    @field_validator("database_password_file")
+    @classmethod
+    def _readable(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            try:
+                _secret(file)
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"{file} cannot be read: {error}") from error
+        return file
 
     @field_validator("artefacts_url")
     @classmethod
@@ -166,6 +183,14 @@ class Settings(BaseSettings):
         if url is not None:
             open_store(url)
         return url
+
+    @model_validator(mode="after")
+    def _has_work(self) -> Self:
+        if not self.supervise and not self.serve_api:
+            raise ValueError(
+                "AUTOPQ_SUPERVISE and AUTOPQ_SERVE_API are both false, which leaves nothing to do"
+            )
+        return self
 
     @cached_property
     def storage(self) -> Storage:
@@ -184,7 +209,23 @@ class Settings(BaseSettings):
 
     @property
     def resolved_database_url(self) -> str:
-        return self.database_url or f"sqlite:///{self.storage.root / 'autopq.sqlite3'}"
+        if self.database_url is None:
+            return f"sqlite:///{self.storage.root / 'autopq.sqlite3'}"
+        return self._with_password(self.database_url)
+
+    @property
+    def resolved_trials_database_url(self) -> str | None:
+        found = self.trials_database_url
+        return None if found is None else self._with_password(found)
+
+    def _with_password(self, address: str) -> str:
+        """The file is read anew each time, and only its name is handed to workers."""
+        url = make_url(address)
+        needs_none = url.get_backend_name() == "sqlite" or url.password is not None
+        if self.database_password_file is None or needs_none:
+            return address
+        complete = url.set(password=_secret(self.database_password_file))
+        return complete.render_as_string(hide_password=False)
 
     def effective(self, given: Collection[str] = ()) -> list[dict[str, Any]]:
         """Every setting with its value, fit to be shown, and where that is from: `option` for the
@@ -207,6 +248,11 @@ class Settings(BaseSettings):
         values = self.model_dump(exclude_none=True)
         values["data_dir"] = self.storage.root
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+
+def _secret(file: Path) -> str:
+    """Editors and `echo` end a file with a line break that is not part of the secret."""
+    return file.read_text(encoding="utf-8").strip()
 
 
 def _shown(name: str, value: Any) -> Any:

@@ -155,10 +155,12 @@ class RayEngine:
 
     def _entrypoint(self, job_id: str, attempt: int) -> str:
         """A line for the shell; there is nothing in it but what the service itself named. The
-        shell's parent, which becomes the worker's, is Ray's watcher of it."""
+        shell's parent, which becomes the worker's, is Ray's watcher of it. The folder may be new
+        to the node."""
         log_file = self._settings.storage.log(f"{job_id}-{attempt}")
         command = shlex.join(worker_command(job_id, attempt))
-        return f"{PARENT_VARIABLE}=$PPID exec {command} >> {shlex.quote(str(log_file))} 2>&1"
+        folder, file = shlex.quote(str(log_file.parent)), shlex.quote(str(log_file))
+        return f"mkdir -p {folder} && {PARENT_VARIABLE}=$PPID exec {command} >> {file} 2>&1"
 
     def _bundles(self, ranks: int) -> tuple[Bundle, ...]:
         """The worker's, and one for each rank beside it."""

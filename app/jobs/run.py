@@ -63,6 +63,7 @@ class Worker:
 
     def __init__(self, settings: Settings, job_id: str, attempt: int) -> None:
         self._settings = settings
+        settings.storage.prepare()  # the machine may be another than the service's
         self._database = open_database(settings.resolved_database_url)
         self._database.must_exist()
         self._job_id = job_id

@@ -8,7 +8,7 @@ from autopq.task import TaskConfig
 def store_of(settings: Settings, job_id: str) -> SearchStore:
     """All attempts of a job share one."""
     folder = settings.storage.search(job_id)
-    return SearchStore(folder, settings.trials_database_url, f"{job_id}/")
+    return SearchStore(folder, settings.resolved_trials_database_url, f"{job_id}/")
 
 
 def within_limits(config: TaskConfig, settings: Settings) -> TaskConfig:

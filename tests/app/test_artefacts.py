@@ -5,8 +5,10 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,62 @@ class TestS3(ArtefactStoreContract):
         source.write_bytes(b"1")
         with pytest.raises(StoreUnavailableError):
             open_store("s3://nowhere/").put("datasets/ds_1", source)
+
+
+class TestCredentialsOfS3:
+    """Of a file in AWS's format."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+        """What a server on the loopback interface was told of who asks."""
+        seen: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                seen.append(f"{self.headers['Authorization']} {self.headers['Host']}")
+                self.send_response(200)
+                self.send_header("ETag", '"1"')
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            for name in [name for name in os.environ if name.startswith("AWS_")]:
+                monkeypatch.delenv(name)
+            monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+            monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield seen
+            server.shutdown()
+
+    def test_its_profile_is_used(
+        self, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = tmp_path / "credentials"
+        keys = "aws_access_key_id = {}\naws_secret_access_key = a%b/c+d\n"
+        file.write_text(
+            f"[default]\n{keys.format('FIRST')}[autopq]\n{keys.format('SECOND')}", encoding="utf-8"
+        )
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+        open_store("s3://bucket/x").put("datasets/ds_1", file)
+        monkeypatch.setenv("AWS_PROFILE", "autopq")
+        open_store("s3://bucket/x").put("datasets/ds_1", file)
+        assert "Credential=FIRST/" in asked[0]
+        assert "Credential=SECOND/" in asked[-1]
+
+    def test_one_that_cannot_be_used_is_named_without_its_content(
+        self, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = tmp_path / "credentials"
+        file.write_text("aws_secret_access_key = hidden\n")
+        monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(file))
+        with pytest.raises(StoreUnavailableError, match="no credentials of profile") as caught:
+            open_store("s3://bucket/x").put("datasets/ds_1", file)
+        assert "hidden" not in str(caught.value)
+        assert asked == []
 
 
 @pytest.mark.usefixtures("aws")
