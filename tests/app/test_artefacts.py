@@ -161,6 +161,7 @@ class TestCredentialsOfS3:
 
 
 @pytest.mark.usefixtures("aws")
+@pytest.mark.slow
 def test_a_machine_without_the_files_fetches_them(
     make_service: Callable[..., Any], table: Any
 ) -> None:

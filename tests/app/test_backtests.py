@@ -100,6 +100,7 @@ def test_its_electricity_is_told(service: Any, job: Document) -> None:
     assert "backtest" in {trial["name"] for trial in trials}
 
 
+@pytest.mark.slow
 def test_a_job_without_one_says_how_to_get_one(service: Any, finished_job: Document) -> None:
     assert finished_job["links"]["backtest"] is None
     answer = service.http.get(f"/v1/jobs/{finished_job['id']}/backtest")

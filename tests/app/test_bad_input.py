@@ -287,6 +287,7 @@ class TestLimits:
         assert not os.listdir(service.data_dir / "incoming")
         assert len(service.http.get("/v1/datasets").json()["items"]) == 1
 
+    @pytest.mark.slow
     def test_tables_and_forecasts_above_their_limits(
         self, make_service: Any, table: pd.DataFrame
     ) -> None:

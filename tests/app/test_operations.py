@@ -50,6 +50,7 @@ def test_browsers_are_told_to_make_nothing_of_answers(service: Any) -> None:
 
 
 class TestLogs:
+    @pytest.mark.slow
     def test_lines_are_json_and_tell_request_and_job(
         self, make_service: Make, table: Any, capfd: pytest.CaptureFixture[str]
     ) -> None:

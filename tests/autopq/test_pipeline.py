@@ -134,6 +134,7 @@ def test_the_leaderboard_shows_references_and_the_winner_first(result: FitResult
     assert all(row.seconds > 0 and row.energy_wh > 0 for row in rows)
 
 
+@pytest.mark.slow
 def test_a_model_that_misses_its_coverage_is_not_recommended() -> None:
     rng = np.random.default_rng(0)
     stamps = pd.date_range("2024-01-01", periods=1000, freq="h")
@@ -324,6 +325,7 @@ def test_a_limit_is_a_finite_number(limit: float) -> None:
         TaskConfig(lower=limit)
 
 
+@pytest.mark.slow
 def test_candidates_on_one_flow_are_each_charged_its_training(table: pd.DataFrame) -> None:
     config = CONFIG.model_copy(
         update={

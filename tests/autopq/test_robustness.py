@@ -85,6 +85,7 @@ def test_values_below_zero_are_as_good_as_others() -> None:
     np.testing.assert_allclose(median(forecast), expected(forecast) - 30, atol=1)
 
 
+@pytest.mark.slow
 def test_nights_without_sun_are_zero() -> None:
     table = bells(40)
     sun = np.clip(np.sin((table["timestamp"].dt.hour - 6) * np.pi / 12), 0, None)
@@ -106,6 +107,7 @@ def test_a_shifted_level_is_followed() -> None:
 
 
 @pytest.mark.parametrize("present", ["2024-03-30 12:00", "2024-10-26 12:00"])
+@pytest.mark.slow
 def test_weeks_in_which_the_clock_changes(present: str) -> None:
     """Stamps as a meter writes them: an hour is missing in spring, and one is twice in autumn."""
     begin = pd.Timestamp(present).normalize() - pd.Timedelta(days=70)

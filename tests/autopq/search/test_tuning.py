@@ -136,6 +136,7 @@ def test_the_same_is_found_in_this_process_and_in_others(table, quick):
     np.testing.assert_array_equal(*forecasts)
 
 
+@pytest.mark.slow
 def test_a_search_that_broke_off_goes_on_where_it_was(table, quick, tmp_path):
     whole, expected = search(table, Counting())
     store = SearchStore(tmp_path / "search")
@@ -176,6 +177,7 @@ def test_nothing_more_is_proposed_after_a_stop(table, quick):
     assert len(runner.names) == runner.rounds == 1
 
 
+@pytest.mark.slow
 def test_a_store_is_not_taken_for_another_task(table, quick, tmp_path):
     store = SearchStore(tmp_path / "search")
     _, expected = search(table, Counting(), store)
@@ -200,6 +202,7 @@ class Limited(Counting):
             yield replace(finished, outcome=TrialOutcome(stopped=True)) if first else finished
 
 
+@pytest.mark.slow
 def test_a_trial_that_a_limit_stopped_is_run_by_the_next_attempt(table, quick, tmp_path):
     store = SearchStore(tmp_path / "search")
     first, second = Limited(), Counting()
@@ -208,6 +211,7 @@ def test_a_trial_that_a_limit_stopped_is_run_by_the_next_attempt(table, quick, t
     assert second.names == first.names[:1]
 
 
+@pytest.mark.slow
 def test_a_search_starts_from_settings_that_did_well_before(table, quick):
     params = {"learning_rate": 0.1, "num_leaves": 9, "min_data_in_leaf": 20}
     params |= {"feature_fraction": 0.5, "lambda_l2": 2.0}
