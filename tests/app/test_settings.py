@@ -63,6 +63,7 @@ class TestPasswordFile:
 
 
 class TestHalves:
+    @pytest.mark.slow
     def test_one_process_answers_and_another_runs_jobs(
         self, make_service: Callable[..., Any], table: pd.DataFrame
     ) -> None:

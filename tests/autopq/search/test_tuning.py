@@ -127,6 +127,7 @@ def search(table, runner=None, store=None, warm_start=(), **changes):
     return [(t.name, str(t.params), t.score) for t in tried(recorder.trials)], result
 
 
+@pytest.mark.slow
 def test_the_same_is_found_in_this_process_and_in_others(table, quick):
     runs = [search(table, runner) for runner in (InlineTrials(), ProcessTrials(2))]
     (inline, here), (beside, there) = [(sorted(trials), result) for trials, result in runs]
