@@ -82,6 +82,13 @@ class Settings(BaseSettings):
     gpus_per_job: int | None = Field(
         None, ge=0, description="Whole GPUs of a job; one where there are any by default."
     )
+    ray_trials: int = Field(
+        0,
+        ge=0,
+        description="Processes on any nodes of a Ray cluster in which a job tries settings side by "
+        "side, each with a processor and, where jobs have GPUs, a GPU of its own; 0 keeps trials "
+        "within the job's worker.",
+    )
     max_concurrent_jobs: int | None = Field(
         None,
         ge=1,

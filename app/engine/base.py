@@ -7,6 +7,17 @@ import sys
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a job may take beside its worker: `ranks`, the processes on which it trains its networks
+    together, 1 for none but its own; and `trials`, the settings it may try side by side, 0 for a
+    job without a search."""
+
+    ranks: int = 1
+    trials: int = 0
+
+
 # Whether an attempt can be placed: `never` means not even once all others have ended.
 Room = Literal["now", "later", "never"]
 
@@ -39,10 +50,7 @@ class EngineUnavailableError(OSError):
 
 
 class Engine(Protocol):
-    """Places attempts. Handles are strings, so that they survive a restart in a row.
-
-    `ranks` are the processes on which a job trains its networks together; 1 for none but its own.
-    """
+    """Places attempts. Handles are strings, so that they survive a restart in a row."""
 
     @property
     def outlives_supervisor(self) -> bool:
@@ -51,10 +59,10 @@ class Engine(Protocol):
     def tend(self) -> None:
         """Look how things are. Called once a turn; what follows in the turn relies on it."""
 
-    def room(self, ranks: int) -> Room:
+    def room(self, needs: Needs) -> Room:
         """Whether an attempt would start at once. Asks nobody."""
 
-    def start(self, job_id: str, attempt: int, ranks: int) -> str:
+    def start(self, job_id: str, attempt: int, needs: Needs) -> str:
         """Launch the worker and return its handle. Raises OSError when that is impossible, and
         EngineUnavailableError when it is for every job."""
 
@@ -65,7 +73,7 @@ class Engine(Protocol):
         """Ask the worker to end, and end it after `grace` seconds. Returns at once; harmless when
         repeated."""
 
-    def adopt(self, handle: str, ranks: int) -> bool:
+    def adopt(self, handle: str, needs: Needs) -> bool:
         """Take up a worker that an earlier supervisor started; False when that cannot be."""
 
     def discard(self, handle: str) -> None:

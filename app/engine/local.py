@@ -4,7 +4,7 @@ import os
 
 import structlog
 
-from app.engine.base import Ended, Room, worker_command
+from app.engine.base import Ended, Needs, Room, worker_command
 from app.engine.devices import Devices, find_devices
 from app.engine.heartbeat import PARENT_VARIABLE
 from app.engine.processes import Processes
@@ -32,15 +32,15 @@ class LocalEngine:
     def tend(self) -> None:
         """Processes are asked one by one."""
 
-    def room(self, ranks: int) -> Room:
-        gpus = self._gpus(ranks)
+    def room(self, needs: Needs) -> Room:
+        gpus = self._gpus(needs.ranks)
         if gpus > self._devices.total:
             return "never"
         free = len(self._running) < self._slots and gpus <= len(self._devices.free)
         return "now" if free else "later"
 
-    def start(self, job_id: str, attempt: int, ranks: int) -> str:
-        shown = self._devices.environment(self._gpus(ranks))
+    def start(self, job_id: str, attempt: int, needs: Needs) -> str:
+        shown = self._devices.environment(self._gpus(needs.ranks))
         handle = self._processes.start(
             worker_command(job_id, attempt),
             {**worker_environment(self._settings), **shown},
@@ -60,7 +60,7 @@ class LocalEngine:
     def stop(self, handle: str, grace: float) -> None:
         self._processes.stop(handle, grace)
 
-    def adopt(self, handle: str, ranks: int) -> bool:
+    def adopt(self, handle: str, needs: Needs) -> bool:
         return False  # workers end with the process that started them
 
     def discard(self, handle: str) -> None:

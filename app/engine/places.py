@@ -38,6 +38,17 @@ def fits(nodes: Sequence[Node], taken: Iterable[Bundle], wanted: Iterable[Bundle
     return all(_take(free, bundle) for bundle in _largest_first(wanted))
 
 
+def most_beside(nodes: Sequence[Node], first: Bundle, each: Bundle) -> int:
+    """How many of `each` find a node beside `first` while nothing else runs."""
+    free = {node.id: (node.cpus, node.gpus) for node in nodes}
+    if not _take(free, first):
+        return 0
+    return sum(
+        int(min(cpus / each.cpus, gpus / each.gpus if each.gpus else cpus / each.cpus))
+        for cpus, gpus in free.values()
+    )
+
+
 def _largest_first(bundles: Iterable[Bundle]) -> list[Bundle]:
     return sorted(bundles, key=lambda bundle: (bundle.gpus, bundle.cpus), reverse=True)
 

@@ -12,9 +12,9 @@ import time
 
 import structlog
 
-from app.engine.base import Ended, EngineUnavailableError, Room, worker_command
+from app.engine.base import Ended, EngineUnavailableError, Needs, Room, worker_command
 from app.engine.heartbeat import PARENT_VARIABLE
-from app.engine.places import Bundle, Node, fits
+from app.engine.places import Bundle, Node, fits, most_beside
 from app.engine.ray_api import RayApi, RayJob, RayToken
 from app.settings import Settings
 
@@ -72,10 +72,10 @@ class RayEngine:
         self._looked_at, self._look_at = at, time.monotonic() + _LOOK_EVERY_S
         self._clear(at)
 
-    def room(self, ranks: int) -> Room:
+    def room(self, needs: Needs) -> Room:
         if self._looked_at is None:
             return "later"
-        wanted = self._bundles(ranks)
+        wanted = self._bundles(needs)
         if not fits(self._nodes, (), wanted):
             return "never"
         running = {handle: known for handle, known in self._attempts.items() if not known.delete_at}
@@ -84,10 +84,14 @@ class RayEngine:
         taken = [b for handle, known in running.items() for b in self._placed(handle, known)]
         return "now" if fits(self._nodes, taken, wanted) else "later"
 
-    def start(self, job_id: str, attempt: int, ranks: int) -> str:
+    def start(self, job_id: str, attempt: int, needs: Needs) -> str:
         handle = f"{_PREFIX}{job_id}-{attempt}"
-        bundles = self._bundles(ranks)
-        variables = self._settings.as_environment()
+        bundles = self._bundles(needs)
+        own, *beside = bundles
+        placed = self._settings.model_copy(
+            update={"ray_trials": 0 if needs.ranks > 1 else len(beside)}
+        )
+        variables = placed.as_environment()
         # Ray reads this one itself, in the process that starts and stops the worker.
         grace = math.ceil(self._settings.cancel_grace_seconds)
         variables["RAY_JOB_STOP_WAIT_TIME_S"] = str(grace)
@@ -95,8 +99,8 @@ class RayEngine:
             self._api.submit(
                 _submission(handle),
                 self._entrypoint(job_id, attempt),
-                entrypoint_num_cpus=bundles[0].cpus,
-                entrypoint_num_gpus=bundles[0].gpus,
+                entrypoint_num_cpus=own.cpus,
+                entrypoint_num_gpus=own.gpus,
                 runtime_env={"env_vars": variables},
             )
         except EngineUnavailableError as error:
@@ -136,11 +140,11 @@ class RayEngine:
         except EngineUnavailableError as error:
             self._leave_alone(error)
 
-    def adopt(self, handle: str, ranks: int) -> bool:
+    def adopt(self, handle: str, needs: Needs) -> bool:
         if not handle.startswith(_PREFIX):
             return False
         if handle not in self._attempts:
-            self._attempts[handle] = _Attempt(self._bundles(ranks), time.monotonic())
+            self._attempts[handle] = _Attempt(self._bundles(needs), time.monotonic())
         return True
 
     def discard(self, handle: str) -> None:
@@ -162,12 +166,17 @@ class RayEngine:
         folder, file = shlex.quote(str(log_file.parent)), shlex.quote(str(log_file))
         return f"mkdir -p {folder} && {PARENT_VARIABLE}=$PPID exec {command} >> {file} 2>&1"
 
-    def _bundles(self, ranks: int) -> tuple[Bundle, ...]:
-        """The worker's, and one for each rank beside it."""
+    def _bundles(self, needs: Needs) -> tuple[Bundle, ...]:
+        """The worker's, and one beside it for each rank, or for each process that runs trials. Of
+        these there are no more than the cluster could hold: a search does with fewer, a gang does
+        not."""
         asked = self._settings.gpus_per_job
         gpus = asked if asked is not None else int(any(node.gpus >= 1 for node in self._nodes))
-        own = Bundle(self._settings.cpus_per_job, gpus)
-        return (own, *[Bundle(1, min(gpus, 1))] * ranks) if ranks > 1 else (own,)
+        own, each = Bundle(self._settings.cpus_per_job, gpus), Bundle(1, min(gpus, 1))
+        beside = needs.ranks if needs.ranks > 1 else 0
+        if not beside and (wanted := min(needs.trials, self._settings.ray_trials)):
+            beside = min(wanted, most_beside(self._nodes, own, each))
+        return (own, *[each] * beside)
 
     def _placed(self, handle: str, known: _Attempt) -> tuple[Bundle, ...]:
         job = self._jobs.get(_submission(handle))

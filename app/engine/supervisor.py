@@ -12,14 +12,14 @@ import structlog
 from app.core import idempotency
 from app.core.clock import now
 from app.core.database import Database, passes
-from app.engine.base import Engine, EngineUnavailableError, Room
+from app.engine.base import Engine, EngineUnavailableError, Needs, Room
 from app.engine.host_meter import HostMeterKeeper
 from app.engine.lease import Lease
 from app.engine.predictions import PredictionKeeper
 from app.engine.silence import Silence
 from app.engine.sweep import sweep
 from app.jobs import repository, transitions
-from app.jobs.queue import Limits, next_job, ranks_of
+from app.jobs.queue import Limits, needs_of, next_job
 from app.jobs.transitions import Ending
 from app.models import repository as models
 from app.settings import Settings
@@ -55,7 +55,7 @@ class Supervisor:
         self._silence = Silence(settings.silence_seconds)
         self._hung: set[Attempt] = set()
         self._overdue: set[Attempt] = set()
-        self._unplaceable: set[int] = set()  # told once
+        self._unplaceable: set[Needs] = set()  # told once
         self._stopping = threading.Event()
         self._recovered = False
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -116,11 +116,11 @@ class Supervisor:
         log.info("supervising")
         with self._database.read() as session:
             left = repository.open_attempts(session)
-            ranks = [ranks_of(repository.get(session, found.job_id).config) for found in left]
-        for found, count in zip(left, ranks, strict=True):
+            configs = [repository.get(session, found.job_id).config for found in left]
+        for found, config in zip(left, configs, strict=True):
             attempt = (found.job_id, found.number)
             if found.handle is not None:
-                if self._engine.adopt(found.handle, count):
+                if self._engine.adopt(found.handle, needs_of(config)):
                     self._handles[attempt] = found.handle
                     log.info("attempt taken up", job_id=attempt[0], attempt=attempt[1])
                     continue
@@ -201,7 +201,7 @@ class Supervisor:
 
     def _start_queued(self) -> None:
         # To start a worker may take the engine long, and the role must not be lost over many.
-        while self._room(1) == "now":
+        while self._room(Needs()) == "now":
             if not self._lease.hold():
                 log.warning("another process took over as supervisor")
                 self._hand_over(_STOPPED)
@@ -209,9 +209,9 @@ class Supervisor:
             claimed = self._claim()
             if claimed is None:
                 return
-            attempt, ranks = claimed
+            attempt, needs = claimed
             try:
-                handle = self._engine.start(*attempt, ranks)
+                handle = self._engine.start(*attempt, needs)
             except EngineUnavailableError as error:
                 self._settle(attempt, "interrupted", str(error))
                 return
@@ -223,7 +223,7 @@ class Supervisor:
                 transitions.note_process(session, *attempt, handle)
             log.info("attempt started", job_id=attempt[0], attempt=attempt[1], handle=handle)
 
-    def _claim(self) -> tuple[Attempt, int] | None:
+    def _claim(self) -> tuple[Attempt, Needs] | None:
         with self._database.read() as session:
             if next_job(session, self._limits, self._room) is None:
                 return None  # without having asked for the right to write
@@ -231,13 +231,13 @@ class Supervisor:
             attempt = transitions.claim_next(session, now(), self._limits, self._room)
             if attempt is None:
                 return None
-            return attempt, ranks_of(repository.get(session, attempt[0]).config)
+            return attempt, needs_of(repository.get(session, attempt[0]).config)
 
-    def _room(self, ranks: int) -> Room:
-        found = self._engine.room(ranks)
-        if found == "never" and ranks not in self._unplaceable:
-            self._unplaceable.add(ranks)
-            log.warning("jobs wait for what no machine has", ranks=ranks)
+    def _room(self, needs: Needs) -> Room:
+        found = self._engine.room(needs)
+        if found == "never" and needs not in self._unplaceable:
+            self._unplaceable.add(needs)
+            log.warning("jobs wait for what no machine has", ranks=needs.ranks)
         return found
 
     def _settle(self, attempt: Attempt, ending: Ending, reason: str) -> None:

@@ -20,9 +20,10 @@ from sqlalchemy.orm import aliased
 
 from app.accounts.tables import TenantRow
 from app.core.database import ReadSession, WriteSession
-from app.engine.base import Room
+from app.engine.base import Needs, Room
 from app.jobs.tables import JobRow
-from autopq.training_plan import TrainingMethods
+from autopq.search.rungs import widest_round
+from autopq.task import TaskConfig
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _LOOK_AHEAD = 100  # jobs of a tenant that may wait for a place in vain before others are not seen
@@ -39,24 +40,25 @@ class Limits:
 UNLIMITED = Limits()
 
 
-def anywhere(ranks: int) -> Room:
+def anywhere(needs: Needs) -> Room:
     """Room for every job."""
     return "now"
 
 
-def ranks_of(config: Mapping[str, Any]) -> int:
-    """On how many processes a job trains its networks together."""
+def needs_of(config: Mapping[str, Any]) -> Needs:
+    """What a job takes beside its worker."""
     try:
-        return TrainingMethods.model_validate(config.get("training_methods") or {}).most_ranks
+        task = TaskConfig.model_validate(config)
     except ValidationError:
-        return 1  # of another version; the worker will say what is wrong with it
+        return Needs()  # of another version; the worker will say what is wrong with it
+    return Needs(task.training_methods.most_ranks, widest_round(task))
 
 
 def next_job(
-    session: ReadSession, limits: Limits, room: Callable[[int], Room] = anywhere
+    session: ReadSession, limits: Limits, room: Callable[[Needs], Room] = anywhere
 ) -> str | None:
-    """The queued job to start now, or None while all have to wait. `room` tells of a number of
-    ranks whether they find a place."""
+    """The queued job to start now, or None while all have to wait. `room` tells of what a
+    job needs whether it finds a place."""
     tenants, accounts = _at_work(session)
     last = _last_starts(session)
     full = {a for a, n in accounts.items() if limits.per_key is not None and n >= limits.per_key}
@@ -74,7 +76,7 @@ def next_job(
             query = query.with_for_update(skip_locked=True)
         for skip, most in ((0, 1), (1, _LOOK_AHEAD)):  # the first is nearly always the one
             for job_id, config in session.execute(query.offset(skip).limit(most)):
-                found = room(ranks_of(config))
+                found = room(needs_of(config))
                 if found != "never":
                     return job_id if found == "now" else None
     return None

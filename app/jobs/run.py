@@ -46,11 +46,13 @@ from app.models.tables import ModelRow
 from app.settings import Settings
 from autopq.energy import EnergyMeter
 from autopq.errors import AutoPQError, InputError, Stopped
+from autopq.search.rungs import widest_round
 from autopq.search.store import WarmStart
 from autopq.task import TaskConfig
 
 if TYPE_CHECKING:
     from autopq import FitResult
+    from autopq.search.trials.base import TrialRunner
     from training_methods.distributed import RankLauncher
 
 STOPPED_CODE = 76
@@ -128,7 +130,8 @@ class Worker:
             observer=self._reporter,
             meter=meter,
             store=store,
-            ranks=self._ranks(),
+            runner=self._trials(task, meter),
+            ranks=self._ranks(meter),
             warm_start=patiently(self._known_settings, unless=is_orphan),
         )
         result = fit.fit(table)
@@ -138,13 +141,23 @@ class Worker:
         patiently(lambda: self._settings.storage.publish(self._directory), unless=is_orphan)
         return result
 
-    def _ranks(self) -> "RankLauncher | None":
+    def _trials(self, task: TaskConfig, meter: EnergyMeter) -> "TrialRunner | None":
+        """Who runs the trials of the search, if the engine that started this process has kept
+        places for them elsewhere."""
+        workers = min(self._settings.ray_trials, widest_round(task))
+        if self._settings.engine != "ray" or not workers:
+            return None
+        from app.engine.ray_trials import RayTrials
+
+        return RayTrials(workers, meter.add, self._reporter.current_phase)
+
+    def _ranks(self, meter: EnergyMeter) -> "RankLauncher | None":
         """Who starts the ranks of a training: the engine that started this process."""
         if self._settings.engine != "ray":
             return None
         from app.engine.ray_ranks import RayRanks
 
-        return RayRanks(self._reporter.energy, self._reporter.current_phase)
+        return RayRanks(meter.add, self._reporter.current_phase)
 
     def _task(self) -> tuple[TaskConfig, TableSource]:
         job, table = patiently(self._rows, unless=is_orphan)

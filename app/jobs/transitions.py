@@ -18,7 +18,7 @@ from sqlalchemy import CursorResult, insert, update
 
 from app.core.database import WriteSession
 from app.core.errors import ConflictError, Problem
-from app.engine.base import Room
+from app.engine.base import Needs, Room
 from app.jobs import repository
 from app.jobs.queue import UNLIMITED, Limits, anywhere, next_job
 from app.jobs.states import (
@@ -65,7 +65,7 @@ def claim_next(
     session: WriteSession,
     at: datetime,
     limits: Limits = UNLIMITED,
-    room: Callable[[int], Room] = anywhere,
+    room: Callable[[Needs], Room] = anywhere,
 ) -> tuple[str, int] | None:
     """Take the job that is next: (job id, number of the new attempt)."""
     claimed = session.execute(

@@ -93,7 +93,7 @@ class EnergyMeter:
 
     Trials that run in child processes at the same time are told by `begin_trial`: each interval is
     then split between them and this process's own label by CPU time, in rows that cover the same
-    interval and add up to it exactly.
+    interval and add up to it exactly. Rows that others metered on other machines are told by `add`.
 
     Phases and trials are opened from one thread; `flush`, `begin_trial` and `end_trial` may be
     called from any. The sink is
@@ -115,6 +115,7 @@ class EnergyMeter:
         self._labels = [_Label()]
         self._spans: list[Span] = []
         self._counters = _Counters()
+        self._elsewhere_mj = 0
         self._provenance = _UNKNOWN
         self._source_started = False
         self._running = False
@@ -217,10 +218,18 @@ class EnergyMeter:
             if self._running:
                 self._cut()
 
+    def add(self, row: EnergyRow) -> None:
+        """A row that a process on another machine metered for the same purpose: the sink is given
+        it as it is, and it counts. May be called from any thread."""
+        with self._lock:
+            self._elsewhere_mj += row.total_mj
+            if self._sink is not None:
+                self._sink(row)
+
     @property
     def total_mj(self) -> int:
         """Millijoules of all rows so far."""
-        return sum(self._counters)
+        return sum(self._counters) + self._elsewhere_mj
 
     @contextmanager
     def _labelled(self, label: _Label) -> Iterator[Span]:

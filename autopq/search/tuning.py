@@ -11,7 +11,6 @@ order they end.
 """
 
 import hashlib
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,15 +26,12 @@ from autopq.search.candidates import Candidate
 from autopq.search.cost import TrialResult, Workbench
 from autopq.search.fitting import FitSetting, load_component
 from autopq.search.points import PointFit, point_fit
+from autopq.search.rungs import ROUND, rungs
 from autopq.search.store import SearchStore, WarmStart
 from autopq.search.study import Study, open_storage
 from autopq.search.trials.base import TrialRequest, TrialRunner
 from autopq.search.variants import Variant
 from autopq.task import TaskConfig
-
-# Settings of one component that are proposed together. More would be proposed knowing less, fewer
-# would leave processes idle.
-_ROUND = 4
 
 
 @dataclass(frozen=True)
@@ -57,14 +53,14 @@ def tune(
 ) -> tuple[list[PointFit], list[Candidate]]:
     """The best fit of every component that a setting beyond its defaults was tried of: point
     forecasters, and quantile models that stand without one. Ends early where the budget does."""
-    rungs = _rungs(len(effort.tuned), effort.tuning_trials)
-    if not rungs:
+    plan = rungs(len(effort.tuned), effort.tuning_trials)
+    if not plan:
         return [], []
     work = FitSetting(splits, config, context.seed, context.device, context.views, context.ranks)
     search.runner.open(work)
     studies = _studies(splits, config, effort, context, search)
     try:
-        _halve(studies, rungs, config, effort, bench, search.runner)
+        _halve(studies, plan, config, effort, bench, search.runner)
     finally:
         search.runner.close()
     return _found(studies, splits, config)
@@ -72,7 +68,7 @@ def tune(
 
 def _halve(
     studies: list[Study],
-    rungs: list[int],
+    plan: list[int],
     config: TaskConfig,
     effort: Effort,
     bench: Workbench,
@@ -80,21 +76,13 @@ def _halve(
 ) -> None:
     """All rungs, or those that the budget allows."""
     left, first = list(studies), 0
-    for number in rungs:
-        for begin in range(first, first + number, _ROUND):
-            end = min(begin + _ROUND, first + number)
+    for number in plan:
+        for begin in range(first, first + number, ROUND):
+            end = min(begin + ROUND, first + number)
             if not _round(left, begin, end, config, effort, bench, runner):
                 return
         first += number
         left = sorted(left, key=_score)[: max(1, len(left) // 2)]
-
-
-def _rungs(components: int, trials: int) -> list[int]:
-    """Settings a component is given on each rung; rungs cost about the same."""
-    if components == 0 or trials == 0:
-        return []
-    count = math.ceil(math.log2(components)) + 1
-    return [max(1, trials // count // max(1, components >> rung)) for rung in range(count)]
 
 
 def _studies(

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.engines import EngineContract, watch
+from tests.contracts.engines import EngineContract, watch
 
 __all__ = ["watch"]
 

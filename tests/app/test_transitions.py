@@ -72,7 +72,7 @@ def claim(database: Database, limits: Limits = UNLIMITED) -> tuple[str, int] | N
 
 def training_on(ranks: int) -> dict[str, object]:
     method = {"name": "backprop", "ranks": ranks}
-    return {"config": {"training_methods": {"forecaster": [method]}}}
+    return {"config": {"horizon": 24, "training_methods": {"forecaster": [method]}}}
 
 
 def test_a_job_without_a_place_keeps_its_turn(database: Database) -> None:
@@ -81,7 +81,7 @@ def test_a_job_without_a_place_keeps_its_turn(database: Database) -> None:
     queue(database, "small")
     with database.write() as session:
         crowded = transitions.claim_next(
-            session, now(), room=lambda ranks: "later" if ranks > 1 else "now"
+            session, now(), room=lambda needs: "later" if needs.ranks > 1 else "now"
         )
         assert crowded is None
         assert transitions.claim_next(session, now()) == ("large", 1)
@@ -93,7 +93,7 @@ def test_a_job_for_which_there_never_will_be_a_place_is_passed_over(database: Da
     queue(database, "small")
     with database.write() as session:
         claimed = transitions.claim_next(
-            session, now(), room=lambda ranks: "never" if ranks > 1 else "now"
+            session, now(), room=lambda needs: "never" if needs.ranks > 1 else "now"
         )
     assert claimed == ("small", 1)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.app.conftest import Service, example_table
-from tests.engines import EngineContract, watch
+from tests.contracts.engines import EngineContract, watch
 from tests.postgres import PostgresServer
 from tests.ray_head import RayHead, running_ray
 

@@ -68,7 +68,8 @@ def test_a_gang_trains_over_two_nodes(service: Service, ray: RayHead, dataset_id
     trained = service.rows(
         "SELECT error FROM trial WHERE job_id = ? AND name LIKE '%ab_training%'", job_id
     )
-    assert trained == [(None,)]
+    assert trained  # the network itself, and what was tried on top of it
+    assert {error for (error,) in trained} == {None}
     service.until(lambda: not ranks(ray), "the end of the gang", 60)
 
 

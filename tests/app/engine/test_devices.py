@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.engine.base import Room
+from app.engine.base import Needs, Room
 from app.engine.devices import Devices, find_devices
 from app.engine.local import LocalEngine
 from app.settings import Settings
@@ -55,12 +55,12 @@ def test_no_two_attempts_have_one_device(
 ) -> None:
     engine = engine_of(tmp_path, 2)
     for number in (1, 2):
-        made.append((engine, engine.start("job", number, 1)))
+        made.append((engine, engine.start("job", number, Needs())))
     assert [shown(handle) for _, handle in made] == ["GPU-a", "GPU-b"]
-    assert engine.room(1) == "later"
+    assert engine.room(Needs()) == "later"
     end(*made.pop(0))
-    assert engine.room(1) == "now"
-    made.append((engine, engine.start("job", 3, 1)))
+    assert engine.room(Needs()) == "now"
+    made.append((engine, engine.start("job", 3, Needs())))
     assert shown(made[-1][1]) == "GPU-a"
 
 
@@ -68,9 +68,9 @@ def test_ranks_have_a_device_each_where_there_are_enough(
     tmp_path: Path, made: list[tuple[LocalEngine, str]]
 ) -> None:
     engine = engine_of(tmp_path, 3)
-    made.append((engine, engine.start("job", 1, 2)))
+    made.append((engine, engine.start("job", 1, Needs(ranks=2))))
     assert shown(made[0][1]) == "GPU-a,GPU-b"
-    assert (engine.room(2), engine.room(1)) == ("later", "now")
+    assert (engine.room(Needs(ranks=2)), engine.room(Needs())) == ("later", "now")
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_ranks_have_a_device_each_where_there_are_enough(
 def test_what_the_machine_has_not_is_never_given(
     tmp_path: Path, gpus: int, asked: int | None, room: Room
 ) -> None:
-    assert engine_of(tmp_path, gpus, gpus_per_job=asked).room(1) == room
+    assert engine_of(tmp_path, gpus, gpus_per_job=asked).room(Needs()) == room
 
 
 def test_a_machine_without_devices_hides_none(
     tmp_path: Path, made: list[tuple[LocalEngine, str]]
 ) -> None:
     engine = engine_of(tmp_path, 0)
-    made.append((engine, engine.start("job", 1, 1)))
+    made.append((engine, engine.start("job", 1, Needs())))
     assert shown(made[0][1]) == os.environ.get("CUDA_VISIBLE_DEVICES")
 
 

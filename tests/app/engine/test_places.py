@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.engine.places import Bundle, Node, fits
+from app.engine.places import Bundle, Node, fits, most_beside
 
 CPU = Bundle(1, 0)
 GPU = Bundle(1, 1)
@@ -31,3 +31,13 @@ def test_processes_fit_where_one_machine_has_all_that_each_needs(
 
 def test_nothing_fits_where_there_is_no_machine() -> None:
     assert fits((), (), [CPU]) is False
+
+
+@pytest.mark.parametrize(
+    ("first", "each", "most"),
+    [(CPU, CPU, 3), (Bundle(2, 0), CPU, 2), (CPU, GPU, 1), (GPU, GPU, 0), (Bundle(3, 0), CPU, 0)],
+)
+def test_so_many_more_fit_beside_the_first(first: Bundle, each: Bundle, most: int) -> None:
+    assert most_beside(TWO_MACHINES, first, each) == most
+    assert fits(TWO_MACHINES, (), [first, *[each] * most]) is (first.cpus < 3)
+    assert not fits(TWO_MACHINES, (), [first, *[each] * (most + 1)])

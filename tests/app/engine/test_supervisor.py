@@ -13,6 +13,7 @@ from app.core.clock import now
 from app.core.database import Database
 from app.core.schema import open_database
 from app.datasets.tables import DatasetRow
+from app.engine.base import Needs
 from app.engine.devices import Devices
 from app.engine.local import LocalEngine
 from app.engine.supervisor import Supervisor
@@ -31,8 +32,8 @@ class SlowEngine(LocalEngine):
         self._meanwhile = meanwhile
         self._pause = settings.lease_seconds / 2 + 0.1
 
-    def start(self, job_id: str, attempt: int, ranks: int) -> str:
-        handle = super().start(job_id, attempt, ranks)
+    def start(self, job_id: str, attempt: int, needs: Needs) -> str:
+        handle = super().start(job_id, attempt, needs)
         self._meanwhile()
         time.sleep(self._pause)
         return handle

@@ -134,6 +134,22 @@ def test_integral_of_a_known_load_is_right_to_one_per_cent(clock) -> None:
     assert meter.total_mj / MJ_PER_WH == pytest.approx(sum(integral(20.0)) / 3600, rel=0.01)
 
 
+def test_what_was_metered_elsewhere_counts_and_changes_no_interval(clock) -> None:
+    rows: list[EnergyRow] = []
+    others: list[EnergyRow] = []
+    with EnergyMeter(SyntheticSource(clock, wavy), others.append, clock=clock):
+        clock.advance(1.0)
+    with EnergyMeter(SyntheticSource(clock, wavy), rows.append, clock=clock) as meter:
+        with meter.phase("select") as phase:
+            clock.advance(1.0)
+            meter.add(others[0])
+        own = [row for row in rows if row is not others[0]]
+    assert others[0] in rows
+    assert others[0].total_mj > 0
+    assert phase.energy_mj == sum(row.total_mj for row in own)
+    assert meter.total_mj == sum(row.total_mj for row in rows)
+
+
 def test_flushing_from_threads_changes_no_sum() -> None:
     rows: list[EnergyRow] = []
     stop = threading.Event()

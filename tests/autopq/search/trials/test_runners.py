@@ -12,8 +12,13 @@ from autopq.energy import EnergyMeter, SyntheticSource
 from autopq.search.trials.base import TrialRequest
 from autopq.search.trials.inline import InlineTrials
 from autopq.search.trials.processes import ProcessTrials
-from tests.autopq.search.trials.contract import Ground, RunnerContract, requests
-from tests.autopq.search.trials.works import Deadly, Parabola, Signals, Unreadable, Unwelcome
+from tests.contracts.trial_runners import (
+    Ground,
+    ProcessRunnerContract,
+    RunnerContract,
+    requests,
+)
+from tests.contracts.works import Parabola, Signals, Unreadable, Unwelcome
 
 
 class TestInline(RunnerContract):
@@ -22,7 +27,7 @@ class TestInline(RunnerContract):
         return InlineTrials()
 
 
-class TestProcesses(RunnerContract):
+class TestProcesses(ProcessRunnerContract):
     @pytest.fixture(scope="class")
     @classmethod
     def runner(cls):
@@ -37,29 +42,15 @@ class TestProcesses(RunnerContract):
         assert len(used) == 2
         assert os.getpid() not in used
 
-    def test_a_trial_whose_process_dies_is_run_once_more(self, runner, floor, tmp_path):
-        asked = [
-            TrialRequest("dies", "deadly", {"x": 5, "deadly": True}),
-            TrialRequest("lives", "deadly", {"x": 6}),
-        ]
-        dies, lives = self.run(runner, Deadly(tmp_path, 1), asked, floor)
-        assert dies.outcome.error is None
-        assert dies.outcome.score == 5
-        assert lives.outcome.score == 6
-        # Both tries were metered, and count.
+    def test_both_tries_are_metered_and_count(self, runner, floor, tmp_path):
+        dies = self.deadly(runner, floor, tmp_path, 1)
         assert [name for name, _ in floor.metered_trials].count("dies") == 2
         assert dies.seconds == 2.0
         assert dies.energy_mj == 2000
 
-    def test_a_trial_whose_process_always_dies_says_so(self, runner, floor, tmp_path):
-        asked = [
-            TrialRequest("dies", "deadly", {"x": 5, "deadly": True}),
-            TrialRequest("lives", "deadly", {"x": 6}),
-        ]
-        dies, lives = self.run(runner, Deadly(tmp_path, 10), asked, floor)
+    def test_how_a_process_died_is_told(self, runner, floor, tmp_path):
+        dies = self.deadly(runner, floor, tmp_path, 10)
         assert dies.outcome.error == "its process ended with code 3"
-        assert len(list(tmp_path.iterdir())) == 2
-        assert lives.outcome.score == 6
 
     def test_a_trial_goes_on_with_the_processes_that_can_begin(self, runner, floor, tmp_path):
         asked = requests(*range(5))
@@ -102,8 +93,8 @@ import sys
 from pathlib import Path
 from autopq.search.trials.base import TrialRequest
 from autopq.search.trials.processes import ProcessTrials
-from tests.autopq.search.trials.contract import Ground
-from tests.autopq.search.trials.works import Endless
+from tests.contracts.trial_runners import Ground
+from tests.contracts.works import Endless
 
 runner = ProcessTrials(2)
 runner.open(Endless(Path(sys.argv[1])))
@@ -126,7 +117,7 @@ def test_processes_end_with_the_one_that_started_them(tmp_path):
 def test_trials_side_by_side_and_the_rest_are_the_phase_to_the_last_digit():
     from autopq.observer import SilentObserver
     from autopq.search.cost import Workbench
-    from tests.autopq.search.trials.works import Busy
+    from tests.contracts.works import Busy
 
     rows = []
     source = SyntheticSource(time.monotonic, lambda t: {"cpu": 60 + 7 * (t % 1), "ram": 3.1})

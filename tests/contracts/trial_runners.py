@@ -3,11 +3,12 @@ fixture `runner`, of any scope, that closes it."""
 
 import contextlib
 
+import numpy as np
 import pytest
 
 from autopq.energy import Span
 from autopq.search.trials.base import TrialRequest
-from tests.autopq.search.trials.works import Endless, Faulty, Parabola, Threads
+from tests.contracts.works import Deadly, Endless, Faulty, Parabola, Scratch, Threads
 
 
 class Ground:
@@ -110,3 +111,34 @@ class RunnerContract:
         runner.close()
         with pytest.raises(RuntimeError, match="open the runner first"):
             list(runner.run(requests(1.0), floor))
+
+
+class ProcessRunnerContract(RunnerContract):
+    """The same of runners whose trials have processes of their own, which may die."""
+
+    def deadly(self, runner, floor, folder, times):
+        """A trial whose process dies so many times, and one beside it."""
+        asked = [
+            TrialRequest("dies", "deadly", {"x": 5, "deadly": True}),
+            TrialRequest("lives", "deadly", {"x": 6}),
+        ]
+        dies, lives = self.run(runner, Deadly(folder, times), asked, floor)
+        assert lives.outcome.score == 6
+        return dies
+
+    def test_a_trial_whose_process_dies_is_run_once_more(self, runner, floor, tmp_path):
+        dies = self.deadly(runner, floor, tmp_path, 1)
+        assert dies.outcome.error is None
+        assert dies.outcome.score == 5
+
+    def test_a_trial_whose_process_always_dies_says_so(self, runner, floor, tmp_path):
+        dies = self.deadly(runner, floor, tmp_path, 10)
+        assert "process" in dies.outcome.error
+        assert len(list(tmp_path.iterdir())) == 2
+
+    def test_what_one_fit_holds_is_the_trials_own_to_change(self, runner, floor):
+        """Whatever the way there makes of arrays."""
+        for _ in range(2):
+            (found,) = self.run(runner, Scratch(np.ones(3)), requests(0.0), floor)
+            assert found.outcome.score == 3.0
+            found.outcome.state.arrays["x"] += 1.0
