@@ -85,6 +85,18 @@ class RayHead:
         _kill_all(node)
         self.nodes.remove(node)
 
+    def processes(self, title: str) -> list[psutil.Process]:
+        """Those of this cluster that run what Ray titles so, such as `ray::_Rank`."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                titled = title in " ".join(process.cmdline())
+                if titled and process.environ().get("RAY_AUTH_TOKEN_PATH") == str(self.token_file):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
     def kill(self) -> None:
         """All of it at once, the workers too, as when the machine loses its power."""
         for node in (*self.nodes, self.head):

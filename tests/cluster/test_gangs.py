@@ -49,15 +49,7 @@ def dataset_id(service: Service) -> str:
 
 def ranks(ray: RayHead) -> list[psutil.Process]:
     """The processes of the gang."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            named = "ray::_Rank" in " ".join(process.cmdline())
-            if named and process.environ().get("RAY_AUTH_TOKEN_PATH") == str(ray.token_file):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
+    return ray.processes("ray::_Rank")
 
 
 def test_a_gang_trains_over_two_nodes(service: Service, ray: RayHead, dataset_id: str) -> None:

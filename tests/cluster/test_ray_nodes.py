@@ -54,15 +54,7 @@ def home_of(process: psutil.Process, ray: RayHead) -> subprocess.Popen[bytes]:
 
 
 def trials_under_way(ray: RayHead) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        try:
-            named = "ray::_Process.run" in " ".join(process.cmdline())
-            if named and process.environ().get("RAY_AUTH_TOKEN_PATH") == str(ray.token_file):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
+    return ray.processes("ray::_Process.run")
 
 
 def tried(service: Service, job_id: str) -> list[tuple[int, str, str | None]]:
