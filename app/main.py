@@ -83,7 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
         context = AppContext(
             settings,
             open_database(settings.resolved_database_url),
-            CheckPool(settings),
+            CheckPool(settings, metrics.observe_check),
             CapacityLimiter(settings.check_processes),
             Streams(settings.max_streams, settings.max_streams_per_key),
             ByteCache(settings.answer_cache_bytes),

@@ -17,6 +17,28 @@ MAX_LEVELS = 999
 MAX_WINDOWS = 1000
 DEFAULT_LEVELS = (0.01, 0.05, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.9, 0.95, 0.99)
 
+# Settings that the audit of a table never looks at: whatever they are, it finds the same.
+UNAUDITED = frozenset(
+    {
+        "quantile_levels",
+        "preset",
+        "time_limit",
+        "energy_limit_wh",
+        "max_trials",
+        "trial_workers",
+        "warm_start",
+        "forecasters",
+        "given_forecast",
+        "quantile_models",
+        "training_methods",
+        "backtest",
+        "prefer_cheaper_within",
+        "min_coverage",
+        "refit",
+        "seed",
+    }
+)
+
 
 class BacktestPlan(BaseModel):
     """Which forecasts of the past a backtest makes, of every series."""

@@ -1,32 +1,42 @@
 """The parent's side of table checks: a few child processes, each used by one request at a time."""
 
+import hashlib
 import json
 import queue
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, cast
 
 import structlog
 
+from app.checks.kept_audits import KeptAudits
+from app.checks.sources import TableSource
 from app.core.errors import AppError, InvalidRequestError, UnavailableError, invalid
 from app.settings import Settings
 from autopq.errors import InputError, Issue
+from autopq.task import UNAUDITED, TaskConfig
 
 log = structlog.get_logger(__name__)
+
+_KEPT_BYTES = 4 * 2**20
 
 
 class CheckPool:
     """Runs checks in child processes with a memory limit.
 
     A child that dies or takes too long costs its own request a 422 and nobody else anything; an
-    error that is not the table's fault is a 500.
+    error that is not the table's fault is a 500. `observe` is told each check's task and seconds.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, observe: Callable[[str, float], None]) -> None:
         self._settings = settings
+        self._observe = observe
+        self._audits = KeptAudits(_KEPT_BYTES)
         self._children: queue.LifoQueue[_Child] = queue.LifoQueue()
         for _ in range(settings.check_processes):
             self._children.put(_Child(settings.check_memory_bytes))
@@ -35,12 +45,14 @@ class CheckPool:
         """The task's result. Raises InputError for a table that cannot be used."""
         limits = asdict(self._settings.table_limits)
         child = self._children.get()
+        began = time.monotonic()
         try:
             answer = child.ask(
                 {"task": task, "limits": limits, **arguments}, self._settings.check_seconds
             )
         finally:
             self._children.put(child)
+            self._observe(task, time.monotonic() - began)
         if answer is None:
             log.warning("a table check ended its process", task=task)
             raise _unreadable()
@@ -52,6 +64,20 @@ class CheckPool:
                 "its log says where."
             )
         return cast("dict[str, Any]", answer["result"])
+
+    def audit(self, table: TableSource, config: TaskConfig) -> dict[str, Any]:
+        """What the audit finds in a version of a dataset, which is a file that never changes: the
+        same is not looked for again. Raises InputError as `run` does."""
+        asked = {
+            "table": table.as_dict(),
+            "config": config.model_dump(mode="json", exclude=set(UNAUDITED)),
+        }
+        key = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+        found = self._audits.get(key)
+        if found is None:
+            found = cast("dict[str, Any]", self.run("audit", **asked)["audit"])
+            self._audits.put(key, found)
+        return found
 
     def close(self) -> None:
         for _ in range(self._settings.check_processes):

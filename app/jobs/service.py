@@ -47,14 +47,14 @@ def create(
         source = datasets.source_of(context.storage, session, request.dataset_id, version)
         config = request.config.model_dump(mode="json")
         limits.check(session, config, table.rows)
-    found = context.checks.run("audit", table=source.as_dict(), config=config)
+    audit = context.checks.audit(source, request.config)
     row = JobRow(
         id=ids.new("job"),
         dataset_id=request.dataset_id,
         dataset_version=version,
         model_name=request.model_name,
         config=config,
-        audit=found["audit"],
+        audit=audit,
         state="queued",
         phase=None,
         progress=0.0,

@@ -35,6 +35,13 @@ class Metrics:
             buckets=_BUCKETS,
             registry=self._registry,
         )
+        self._checks = Histogram(
+            "autopq_table_check_duration_seconds",
+            "Time a table was read and checked in a process of its own.",
+            ("task",),
+            buckets=_BUCKETS,
+            registry=self._registry,
+        )
         ProcessCollector(registry=self._registry)
 
     def watch(self, database: Database) -> None:
@@ -46,6 +53,9 @@ class Metrics:
         method = served.method if served.method in _METHODS else "other"
         labels = (method, served.route or "none", str(served.status))
         self._durations.labels(*labels).observe(served.seconds)
+
+    def observe_check(self, task: str, seconds: float) -> None:
+        self._checks.labels(task).observe(seconds)
 
     def exposition(self) -> bytes:
         """Prometheus' text format."""

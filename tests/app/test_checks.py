@@ -10,9 +10,13 @@ from app.core.errors import AppError, InvalidRequestError
 from app.settings import Settings
 
 
+def pool_of(settings: Settings) -> CheckPool:
+    return CheckPool(settings, lambda task, seconds: None)
+
+
 @pytest.fixture
 def pool(tmp_path: Path) -> Iterator[CheckPool]:
-    opened = CheckPool(Settings(data_dir=tmp_path, check_processes=1, check_seconds=20))
+    opened = pool_of(Settings(data_dir=tmp_path, check_processes=1, check_seconds=20))
     yield opened
     opened.close()
 
@@ -28,7 +32,7 @@ def test_a_fault_of_the_service_is_not_blamed_on_the_table(pool: CheckPool, tmp_
 def test_a_table_that_takes_too_long_is(tmp_path: Path) -> None:
     file = tmp_path / "table.csv"
     file.write_text("load\n" + "1\n" * 1_000_000)
-    pool = CheckPool(Settings(data_dir=tmp_path, check_processes=1, check_seconds=0.001))
+    pool = pool_of(Settings(data_dir=tmp_path, check_processes=1, check_seconds=0.001))
     with pytest.raises(InvalidRequestError, match="memory or time"):
         pool.run("inspect", table={"path": str(file), "media_type": "text/csv"})
     pool.close()

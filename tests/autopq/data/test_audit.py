@@ -12,7 +12,7 @@ from autopq.data.audit import audit, inspect
 from autopq.data.panel import Panel
 from autopq.data.report import AuditReport
 from autopq.errors import InputError, Issue
-from autopq.task import TaskConfig
+from autopq.task import UNAUDITED, TaskConfig
 
 HOURS = 300
 
@@ -354,3 +354,31 @@ class TestHolidays:
         with pytest.raises(InputError, match="'XX'") as caught:
             audit(table, config)
         assert caught.value.issues[0].field == "holidays"
+
+
+class Blindfolded(TaskConfig):
+    """A task whose settings that are said not to matter cannot be read."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in UNAUDITED:
+            raise AssertionError(f"the audit looked at `{name}`")
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"known_covariates": ("wind",), "available_at": "known_at", "issue_times": ("06:00",)},
+        {"issue_times": ("11:00",), "delivery_day": 1, "timezone": "Europe/Berlin"},
+        {"static_features": ("region",), "holidays": "DE", "freq": "h"},
+        {"lower": 0.0, "upper": 100.0, "lead_time": 2, "test_fraction": 0.0},
+    ],
+)
+def test_only_what_may_matter_is_looked_at(settings: dict[str, Any]) -> None:
+    """What is kept of an audit is used again for any task that differs in nothing else."""
+    table = hourly(wind=1.0, region="north")
+    table["known_at"] = table["timestamp"] - pd.Timedelta(days=2)
+    task = Blindfolded.model_construct(target="load", **settings)
+    _, report = audit(table, task)
+    assert report.as_dict() == run(table, **settings)[1].as_dict()
