@@ -28,6 +28,7 @@ from autopq.members import (
 )
 from autopq.observer import SilentObserver
 from autopq.quantiles import registry as quantile_models
+from autopq.quantiles.conformal import ConformalIntervals
 from autopq.quantiles.recent_errors import PastErrors, RecentErrorCorrection
 from autopq.situation import asked_for, situation, unusable
 from autopq.state import State
@@ -40,14 +41,15 @@ DEFAULT_PATHS = 200
 
 @dataclass
 class FittedModel:
-    """One member or a weighted few, with the end of the data they were fitted on and, where it
-    pays, a correction by the model's own latest errors."""
+    """One member or a weighted few, with the end of the data they were fitted on; where it pays, a
+    correction by the model's own latest errors, and then conformal intervals where asked for."""
 
     config: TaskConfig
     members: tuple[Member, ...]  # weights sum to 1, the largest first
     history: Panel
     fallback: Member | None = None  # answers where the members cannot
     correction: RecentErrorCorrection | None = None
+    conformal: ConformalIntervals | None = None
 
     def predict(
         self,
@@ -134,16 +136,22 @@ class FittedModel:
     def quantiles(self, windows: Windows) -> Floats:
         """[n, H, Q] quantiles on `evaluation.grid.DENSE_LEVELS` for any windows, as a backtest
         needs them."""
-        return self._corrected(windows, self._plain(windows))
+        return self._calibrated(windows, self._plain(windows))
 
     def draw(self, windows: Windows, paths: int) -> tuple[Floats, Singles]:
         """The same quantiles, and `paths` sample paths [n, S, H] of each window."""
         points = self._points(windows)
-        quantiles = self._corrected(windows, self._quantiles(windows, points))
+        quantiles = self._calibrated(windows, self._quantiles(windows, points))
         return quantiles, self._paths(windows, points, quantiles, paths)
 
     def _plain(self, windows: Windows) -> Floats:
         return self._quantiles(windows, self._points(windows))
+
+    def _calibrated(self, windows: Windows, quantiles: Floats) -> Floats:
+        corrected = self._corrected(windows, quantiles)
+        if self.conformal is None:
+            return corrected
+        return within_limits(self.conformal.applied(corrected), self.config)
 
     def _corrected(self, windows: Windows, quantiles: Floats) -> Floats:
         """Quantiles after what the latest forecasts before each window got wrong."""
@@ -176,7 +184,8 @@ class FittedModel:
         """The weightiest member's paths; with several members, moved onto the marginals of
         all."""
         drawn = self.members[0].quantile_model.sample(windows, points[0], paths, self._rng())
-        if (len(self.members) > 1 or self.correction is not None) and paths:
+        moved = self.correction is not None or self.conformal is not None
+        if (len(self.members) > 1 or moved) and paths:
             return with_marginals(drawn, quantiles)
         return clip(drawn, self.config).astype(np.float32)
 
@@ -209,6 +218,7 @@ class FittedModel:
             "members": members[: len(self.members)],
             "fallback": members[len(self.members) :],
             "correction": self.correction and self.correction.describe(),
+            "conformal": self.conformal and self.conformal.describe(),
         }
         artifact.save(directory, components, settings)
 
@@ -244,7 +254,11 @@ class FittedModel:
             fallback = next(iter(made[count:]), None)
             given = settings.get("correction")
             correction = RecentErrorCorrection(**given) if given else None
+            given = settings.get("conformal") or {}
+            conformal = (
+                ConformalIntervals(**{k: tuple(v) for k, v in given.items()}) if given else None
+            )
             history = panel_of(components["history"])
-            return cls(config, tuple(made[:count]), history, fallback, correction)
+            return cls(config, tuple(made[:count]), history, fallback, correction, conformal)
         except (KeyError, ValueError) as error:
             raise ArtifactError(f"the model in '{directory.name}' lacks {error}") from error

@@ -29,10 +29,11 @@ from autopq.model import FittedModel
 from autopq.observer import Observer, SilentObserver
 from autopq.presets import REFERENCE_QUANTILE_MODEL, Effort, effort
 from autopq.quantiles import registry as quantile_models
+from autopq.quantiles.conformal import ConformalIntervals
 from autopq.quantiles.recent_errors import RecentErrorCorrection
 from autopq.search.board import leaderboard, winner
 from autopq.search.budget import Budget, BudgetedObserver
-from autopq.search.calibrate import calibrate
+from autopq.search.calibrate import calibrate, conform
 from autopq.search.candidates import Candidate, fit_quantile_models, score, search_spreads
 from autopq.search.cost import Workbench
 from autopq.search.ensemble import select_ensemble
@@ -153,6 +154,9 @@ class AutoPQ:
             forecast = FittedModel(self.config, members(chosen), panel).quantiles
             importance = self._importance(forecast, splits, bench)
             correction = calibrate(best, forecast, splits, self.config)
+            conformal = None
+            if self.config.conformal:
+                conformal = conform(best, splits, self.config, self._context)
             rows = leaderboard(
                 candidates,
                 ensemble,
@@ -164,20 +168,21 @@ class AutoPQ:
             )
             name = next(row.name for row in rows if row.chosen)
             bench.advance(1, f"{name} is chosen on validation")
-        found = self._backtest(chosen, correction, panel, splits, bench)
+        found = self._backtest(chosen, correction, conformal, panel, splits, bench)
         if self.config.refit and bench.allows(refit_cost(chosen)):
             with bench.phase("refit"):
                 refit(chosen, panel, splits, self.config, self._effort, context, bench)
                 bench.advance(1, "refitted on all rows")
         fallback = fit_fallback(panel, splits, self.config, self._context)
         kept = tail(panel, history_rows(panel, self.config.horizon, corrected=bool(correction)))
-        model = FittedModel(self.config, members(chosen), kept, fallback, correction)
+        model = FittedModel(self.config, members(chosen), kept, fallback, correction, conformal)
         return FitResult(model, rows, report, ended_by, found)
 
     def _backtest(
         self,
         chosen: list[tuple[Candidate, float]],
         correction: RecentErrorCorrection | None,
+        conformal: ConformalIntervals | None,
         panel: Panel,
         splits: Splits,
         bench: Workbench,
@@ -189,7 +194,13 @@ class AutoPQ:
             return None
         with bench.phase("backtest"):
             with bench.trial("backtest", plan.model_dump()):
-                model = FittedModel(self.config, members(chosen), panel, correction=correction)
+                model = FittedModel(
+                    self.config,
+                    members(chosen),
+                    panel,
+                    correction=correction,
+                    conformal=conformal,
+                )
                 found = backtest_chosen(model, panel, splits.i_test, plan)
             bench.advance(1, "forecast the rows held out")
         return found

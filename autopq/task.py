@@ -34,6 +34,7 @@ UNAUDITED = frozenset(
         "backtest",
         "prefer_cheaper_within",
         "min_coverage",
+        "conformal",
         "refit",
         "seed",
     }
@@ -196,6 +197,11 @@ class TaskConfig(BaseModel):
         lt=1,
         description="Share of validation and of test values that the 90 % interval must hold; "
         "models that miss it are marked as not recommended.",
+    )
+    conformal: bool = Field(
+        False,
+        description="Move the chosen model's central intervals halfway to those that held on "
+        "validation what their level says. Fitted once and kept with the model.",
     )
     refit: bool = Field(
         True,

@@ -108,9 +108,7 @@ def _row(candidate: Candidate) -> LeaderboardRow:
         "forecaster": point.forecaster.describe() if point else {},
         "quantile_model": {} if candidate.error else candidate.model.describe(),
     }
-    more: dict[str, Any] = {}
-    if candidate.correction is not None:
-        more["correction"] = candidate.correction.describe()
+    more = _calibration(candidate)
     source = candidate.warm_start or (point.warm_start if point else None)
     if source is not None:
         more["warm_start"] = source
@@ -181,9 +179,14 @@ def _ensemble_row(ensemble: Ensemble) -> LeaderboardRow:
         energy_wh=ensemble.cost.energy_wh,
         details={
             "members": {c.name: round(weight, 4) for c, weight in ensemble.members},
-            **({"correction": ensemble.correction.describe()} if ensemble.correction else {}),
+            **_calibration(ensemble),
         },
     )
+
+
+def _calibration(kept: Candidate | Ensemble) -> dict[str, Any]:
+    parts = {"correction": kept.correction, "conformal": kept.conformal}
+    return {name: part.describe() for name, part in parts.items() if part is not None}
 
 
 def _scores(part: Scored | None) -> Mapping[str, float]:

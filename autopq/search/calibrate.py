@@ -1,10 +1,13 @@
-"""Calibrating the winner by the errors of its own latest forecasts."""
+"""Calibrating the winner: by the errors of its own latest forecasts, and by what its intervals held
+on validation."""
 
 from collections.abc import Callable
 
+from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.data.splits import Splits
 from autopq.members import within_limits
+from autopq.quantiles.conformal import ConformalIntervals
 from autopq.quantiles.recent_errors import PastErrors, RecentErrorCorrection
 from autopq.search.candidates import Candidate, Scored, scored
 from autopq.search.ensemble import Ensemble
@@ -48,3 +51,26 @@ def calibrate(
     winner.validation = corrected(splits.validation, winner.validation, before)
     winner.correction = correction
     return correction
+
+
+def conform(
+    winner: Candidate | Ensemble, splits: Splits, config: TaskConfig, context: FitContext
+) -> ConformalIntervals | None:
+    """Intervals after what those of the winner held on validation; its scores are then those of
+    its calibrated forecasts. None where too few validation windows are known to tell."""
+    if winner.validation is None:
+        return None
+    truth = splits.validation.target()
+    rng = context.generator("conformal")
+    found = ConformalIntervals.fit(truth, winner.validation.quantiles, rng)
+    if found is None:
+        return None
+
+    def calibrated(windows: Windows, was: Scored) -> Scored:
+        return scored(windows, within_limits(found.applied(was.quantiles), config))
+
+    winner.validation = calibrated(splits.validation, winner.validation)
+    if winner.test is not None:
+        winner.test = calibrated(splits.test, winner.test)
+    winner.conformal = found
+    return found

@@ -14,6 +14,7 @@ from autopq.members import dense_quantiles
 from autopq.presets import REFERENCE_FORECASTER, REFERENCE_QUANTILE_MODEL, Effort
 from autopq.quantiles import registry
 from autopq.quantiles.base import QuantileModel
+from autopq.quantiles.conformal import ConformalIntervals
 from autopq.quantiles.flow_cache import FlowCache
 from autopq.quantiles.recent_errors import RecentErrorCorrection
 from autopq.search.cost import Cost, Workbench
@@ -46,6 +47,7 @@ class Candidate:
     test: Scored | None = None
     error: str | None = None
     correction: RecentErrorCorrection | None = None
+    conformal: ConformalIntervals | None = None
     warm_start: str | None = None  # where the model's setting did well before
 
     @property

@@ -16,6 +16,7 @@ from autopq.data.splits import Splits
 from autopq.evaluation.grid import DENSE_LEVELS
 from autopq.evaluation.scores import mean_pinball
 from autopq.members import averaged, within_limits
+from autopq.quantiles.conformal import ConformalIntervals
 from autopq.quantiles.recent_errors import RecentErrorCorrection
 from autopq.search.candidates import SCORE, Candidate, Scored, scored
 from autopq.search.cost import Cost
@@ -43,6 +44,7 @@ class Ensemble:
     validation: Scored
     test: Scored | None
     correction: RecentErrorCorrection | None = None
+    conformal: ConformalIntervals | None = None
 
     @property
     def cost(self) -> Cost:
