@@ -5,7 +5,8 @@ from fastapi import APIRouter, Response
 from app.accounts import quotas, repository, service
 from app.accounts.schemas import ApiKey, KeyCreate, NewApiKey, Usage
 from app.core.context import AdminContext, Context
-from app.core.errors import InvalidRequestError, NotFoundError, documented
+from app.core.errors import ConflictError, InvalidRequestError, NotFoundError, documented
+from app.core.idempotency import Once
 from app.core.pagination import Cursor, Limit, Page, decode_cursor, encode_cursor, split_page
 
 router = APIRouter(prefix="/v1", tags=["accounts"])
@@ -18,15 +19,23 @@ def get_usage(context: Context) -> Usage:
 
 
 @router.post(
-    "/keys", status_code=201, operation_id="create_key", responses=documented(InvalidRequestError)
+    "/keys",
+    status_code=201,
+    operation_id="create_key",
+    responses=documented(ConflictError, InvalidRequestError),
 )
-def create_key(request: KeyCreate, response: Response, context: AdminContext) -> NewApiKey:
-    """Make a key for the caller's tenant. It is shown only now."""
+def create_key(
+    request: KeyCreate, response: Response, context: AdminContext, once: Once
+) -> NewApiKey:
+    """Make a key for the caller's tenant. It is shown only now: sent again under its
+    `Idempotency-Key`, the request makes no other, and is answered 409 with the key's `Location`."""
     service.check_grant(context.principal, request)
     with context.write() as session:
         made = service.create_key(session, context.principal.tenant_id, request)
+        location = f"/v1/keys/{made.id}"
+        once.keep(session, service.made_before(made.id), status=409, location=location)
     context.known_keys.forget()
-    response.headers["Location"] = f"/v1/keys/{made.id}"
+    response.headers["Location"] = location
     response.headers["Cache-Control"] = "no-store"
     return made
 

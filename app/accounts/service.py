@@ -12,7 +12,7 @@ from app.accounts.tables import ApiKeyRow, TenantRow
 from app.core import ids
 from app.core.clock import now
 from app.core.database import WriteSession
-from app.core.errors import ForbiddenError, invalid
+from app.core.errors import ConflictError, ForbiddenError, Problem, invalid
 from app.core.principal import Principal
 
 
@@ -34,6 +34,14 @@ def create_key(session: WriteSession, tenant_id: str, request: KeyCreate) -> New
     )
     repository.add_key(session, row)
     return NewApiKey.model_validate({**_fields(row), "key": str(key)})
+
+
+def made_before(key_id: str) -> Problem:
+    """What stands for a key's secret where its request comes again."""
+    return ConflictError(
+        f"This request made the key '{key_id}' before. Its secret was shown then and is kept "
+        "nowhere: if it got lost, revoke the key and make one under another Idempotency-Key."
+    ).problem("/v1/keys")
 
 
 def check_grant(principal: Principal, request: KeyCreate) -> None:

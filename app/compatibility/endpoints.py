@@ -12,6 +12,7 @@ from app.core.errors import (
     TooLargeError,
     documented,
 )
+from app.core.idempotency import OnceStreamed
 
 router = APIRouter(prefix="/v1/timeseries", tags=["compatibility"])
 
@@ -21,7 +22,10 @@ router = APIRouter(prefix="/v1/timeseries", tags=["compatibility"])
     operation_id="forecast_timeseries",
     responses=documented(NotFoundError, ConflictError, TooLargeError, InvalidRequestError),
 )
-async def forecast_timeseries(request: ForecastRequest, context: Context) -> ForecastResponse:
+async def forecast_timeseries(
+    request: ForecastRequest, context: Context, once: OnceStreamed
+) -> ForecastResponse:
     """Forecast series that come with the request, by a fitted model or by the fast preset, and wait
-    for the result up to a minute."""
-    return await service.forecast(context, request)
+    for the result up to a minute. Sent again under its `Idempotency-Key`, the request waits for the
+    same job and forecast."""
+    return await service.forecast(context, request, once)

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -30,7 +31,7 @@ from app.forecasts.negotiation import distinct
 from app.forecasts.schemas import ForecastCreate
 from app.jobs import repository as jobs
 from app.jobs import service as job_service
-from app.jobs.schemas import JobCreate
+from app.jobs.schemas import Job, JobCreate
 from app.jobs.states import TERMINAL
 from app.models import repository as models
 from autopq.evaluation.scores import cell_widths
@@ -75,18 +76,22 @@ class _Layout:
     item_id: str | None = "item_id"
 
 
-async def forecast(context: RequestContext, request: ForecastRequest) -> ForecastResponse:
+async def forecast(
+    context: RequestContext, request: ForecastRequest, once: Effect
+) -> ForecastResponse:
     """Raises NotFoundError, InputError, InvalidRequestError, ConflictError where a fit failed."""
     _check_names(request)
+    once.identify(request.model_dump_json().encode())
     deadline = time.monotonic() + WAIT_SECONDS
     reference, layout = request.model, _Layout()
     if request.model == FAST:
-        job_id = await context.with_checks(_submit, context, request)
+        job_id = await context.with_checks(_submit, context, request, once)
         model_id = await _settled(context, _model_of_job, job_id, deadline)
         if model_id is None:
             return _answer(job_id, request, [])
         reference = model_id
         body = ForecastCreate(paths=_PATHS)
+        once = once.part("forecast")
     else:
         layout, horizon = await to_thread.run_sync(_known, context, reference)
         if request.options.horizon > horizon:
@@ -95,15 +100,14 @@ async def forecast(context: RequestContext, request: ForecastRequest) -> Forecas
             )
         history = TableReference(columns=_columns(request, layout, _start_of))
         body = ForecastCreate(history=history, paths=_PATHS)
-    row = await context.with_checks(
-        forecast_service.create, context, reference, body, _every_time(context)
-    )
-    finished = await _settled(context, _finished, row.id, deadline)
+    create = partial(forecast_service.create, context, reference, body)
+    forecast_id = await context.with_checks(once.id_of, create)
+    finished = await _settled(context, _finished, forecast_id, deadline)
     if finished is None:
-        return _answer(row.id, request, [])
-    content = [_content(finished, request, one, layout) for one in request.inputs]
-    output = ForecastOutput(id=row.id, status="completed", content=content)
-    return _answer(row.id, request, [output])
+        return _answer(forecast_id, request, [])
+    content = [_content(finished, request, one) for one in request.inputs]
+    output = ForecastOutput(id=forecast_id, status="completed", content=content)
+    return _answer(forecast_id, request, [output])
 
 
 def _check_names(request: ForecastRequest) -> None:
@@ -115,13 +119,16 @@ def _check_names(request: ForecastRequest) -> None:
         raise invalid("inputs", "the frequencies differ.", "Send one frequency in a request.")
 
 
-def _submit(context: RequestContext, request: ForecastRequest) -> str:
+def _submit(context: RequestContext, request: ForecastRequest, once: Effect) -> str:
     """Fit the fast preset on the inputs; the id of the job."""
     columns = _columns(request, _Layout(), lambda one: one.start_timestamp or _ANY_START)
-    dataset = datasets.create_inline(context, columns, _every_time(context))
     config = TaskConfig(horizon=request.options.horizon, preset="fast")
-    job = JobCreate(dataset_id=dataset.id, config=config)
-    return job_service.create(context, job, _every_time(context)).id
+
+    def create(effect: Effect) -> Job:
+        dataset_id = once.part("dataset").id_of(partial(datasets.create_inline, context, columns))
+        return job_service.create(context, JobCreate(dataset_id=dataset_id, config=config), effect)
+
+    return once.id_of(create)
 
 
 def _known(context: RequestContext, reference: str) -> tuple[_Layout, int]:
@@ -206,10 +213,8 @@ def _finished(context: RequestContext, forecast_id: str) -> Forecast | None:
     return forecast_service.load(context, row)
 
 
-def _content(
-    found: Forecast, request: ForecastRequest, one: TimeSeriesInput, layout: _Layout
-) -> TimeSeriesForecast:
-    number = 0 if layout.item_id is None else found.item_ids.index(one.name)
+def _content(found: Forecast, request: ForecastRequest, one: TimeSeriesInput) -> TimeSeriesForecast:
+    number = found.item_ids.index(one.name) if len(found.item_ids) > 1 else 0
     steps = slice(0, request.options.horizon)
     quantiles = found.quantiles[number, steps]
     stamps = found.index()["timestamp"]
@@ -235,8 +240,3 @@ def _answer(
         model=request.model,
         outputs=outputs,
     )
-
-
-def _every_time(context: RequestContext) -> Effect:
-    """An effect without a key: this schema has no idempotency."""
-    return Effect(context, "POST /v1/timeseries/forecast", None)

@@ -109,6 +109,12 @@ async def _own(request: Request) -> RequestContext:
     return RequestContext(_app_of(request), _principal(request, needed))
 
 
+async def _caller(request: Request) -> RequestContext:
+    principal = request.state.principal
+    assert isinstance(principal, Principal)
+    return RequestContext(_app_of(request), principal)
+
+
 async def _admin(request: Request) -> RequestContext:
     return RequestContext(_app_of(request), _principal(request, "admin"))
 
@@ -125,5 +131,7 @@ async def _system(request: Request) -> AppContext:
 Context = Annotated[RequestContext, Depends(_own)]
 AdminContext = Annotated[RequestContext, Depends(_admin)]
 OperatorContext = Annotated[AppContext, Depends(_operator)]
+# For what goes on around an endpoint, which asks for a scope itself.
+Caller = Annotated[RequestContext, Depends(_caller)]
 # For what everybody may know: whether the service is there.
 System = Annotated[AppContext, Depends(_system)]

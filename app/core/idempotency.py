@@ -3,14 +3,15 @@
 An endpoint that creates something takes `once: Once` (or `OnceStreamed`, if it reads its body
 itself) and calls `once.keep` in the transaction that creates. The answer is kept under a unique
 (account, key) in that same transaction, so that neither a crash nor a second process can create
-twice. For a day the same key gets the same answer; with another body it is refused.
+twice. For a day the same key gets the same answer; with another body it is refused. Of an answer
+that shows a secret a problem is kept instead, which says that the secret was shown before.
 """
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from anyio import to_thread
 from fastapi import Depends, Header, Request
@@ -21,9 +22,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from starlette.responses import Response
 
 from app.core.clock import now
-from app.core.context import Context, RequestContext
+from app.core.context import Caller, RequestContext
 from app.core.database import Base, WriteSession
-from app.core.errors import invalid
+from app.core.errors import PROBLEM_MEDIA_TYPE, invalid
 
 KEPT_FOR = timedelta(hours=24)
 REPLAYED = "Idempotency-Replayed"
@@ -55,6 +56,13 @@ class _KeyTakenError(Exception):
     """Another process kept an answer under the same key a moment ago."""
 
 
+class HasId(Protocol):
+    """Something that was made."""
+
+    @property
+    def id(self) -> str: ...
+
+
 class Effect:
     """What one request may do once. Without a key it may do it every time."""
 
@@ -71,10 +79,36 @@ class Effect:
     def begin(self, body: bytes) -> None:
         """`body` in canonical form, or its digest. Raises AnsweredBeforeError, and a 422 when the
         key came with another body."""
-        if self.has_key:
-            text = f"{self._operation}\n".encode() + body
-            self._fingerprint = hashlib.sha256(text).hexdigest()
+        self.identify(body)
+        self.replay()
+
+    def identify(self, body: bytes) -> None:
+        """The part of `begin` that looks nowhere."""
+        text = f"{self._operation}\n".encode() + body
+        self._fingerprint = hashlib.sha256(text).hexdigest()
+
+    def part(self, name: str) -> "Effect":
+        """The same request's, for one of several things that it makes one after the other."""
+        key = None
+        if self._key is not None:
+            # No caller can send a key with a space.
+            key = f"{name} {hashlib.sha256(self._key.encode()).hexdigest()}"
+        part = Effect(self._context, self._operation, key)
+        part._fingerprint = self._fingerprint
+        return part
+
+    def id_of(self, make: Callable[["Effect"], HasId]) -> str:
+        """The id of what `make` makes, or made when the same request came before. For requests
+        that go on where they were. Raises a 422 as `begin` does."""
+        try:
             self.replay()
+            try:
+                return make(self).id
+            except _KeyTakenError:
+                self.replay()
+                raise
+        except AnsweredBeforeError as before:
+            return str(json.loads(before.row.body)["id"])
 
     def keep(self, session: WriteSession, body: BaseModel, *, status: int, location: str) -> None:
         """Remember the answer, in the transaction that has the effect."""
@@ -106,7 +140,9 @@ class Effect:
             raise _KeyTakenError from error
 
     def replay(self) -> None:
-        """Raises what `begin` raises; returns if the key is new."""
+        """Raises what `begin` raises; returns if the key is new, or if there is none."""
+        if self._key is None:
+            return
         with self._context.read() as session:
             row = session.scalar(
                 select(IdempotencyKeyRow).where(
@@ -134,10 +170,14 @@ def purge(session: WriteSession, at: datetime) -> None:
 def answer_again(_: Request, error: Exception) -> Response:
     """Handler of AnsweredBeforeError."""
     assert isinstance(error, AnsweredBeforeError)
-    headers = {"Location": error.row.location, REPLAYED: "true"}
-    if error.row.status == 202:
+    row = error.row
+    headers = {REPLAYED: "true"}
+    if row.location:
+        headers["Location"] = row.location
+    if row.status == 202:
         headers["Retry-After"] = "1"
-    return Response(error.row.body, error.row.status, headers, "application/json")
+    media_type = "application/json" if row.status < 400 else PROBLEM_MEDIA_TYPE
+    return Response(row.body, row.status, headers, media_type)
 
 
 Key = Annotated[
@@ -148,12 +188,12 @@ Key = Annotated[
         max_length=255,
         pattern=r"^[\x21-\x7e]+$",
         description="Makes repeating this request safe: within a day the same key with the same "
-        "body gets the same answer.",
+        "body has no second effect.",
     ),
 ]
 
 
-async def _streamed(request: Request, context: Context, key: Key = None) -> AsyncIterator[Effect]:
+async def _streamed(request: Request, context: Caller, key: Key = None) -> AsyncIterator[Effect]:
     effect = Effect(context, f"{request.method} {request.url.path}?{request.url.query}", key)
     if key is None:
         yield effect

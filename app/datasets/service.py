@@ -36,6 +36,7 @@ async def create(
     await to_thread.run_sync(_check_room, context, request.headers.get("content-length", ""))
     with temporary(context.storage.incoming / dataset_id) as path:
         received = await receive(request, path, max_json=context.settings.max_json_bytes)
+        await to_thread.run_sync(once.begin, received.fingerprint)
         return await context.with_checks(_keep, context, dataset_id, name, path, received, once)
 
 
@@ -55,7 +56,6 @@ def _keep(
     received: ReceivedFile,
     once: Effect,
 ) -> DatasetRow:
-    once.begin(received.fingerprint)
     source = TableSource(path, received.media_type)
     found = context.checks.run("inspect", table=source.as_dict())
     about = {

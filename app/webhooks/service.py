@@ -7,11 +7,18 @@ from app.core import ids
 from app.core.clock import now
 from app.core.context import RequestContext
 from app.core.database import ReadSession, WriteSession
-from app.core.errors import NotFoundError, invalid
+from app.core.errors import ConflictError, NotFoundError, invalid
+from app.core.idempotency import Effect
 from app.webhooks import repository, signing
 from app.webhooks.addresses import is_public
 from app.webhooks.schemas import Deliveries, Delivery, WebhookCreate, WebhookSecret
 from app.webhooks.tables import WebhookRow, WebhookSecretRow
+
+# What stands for the secret where its request comes again.
+_RENEWED = ConflictError(
+    "This request made a secret before, which was shown then: if it got lost, make one under "
+    "another Idempotency-Key."
+).problem("/v1/webhook-secret")
 
 
 def check(context: RequestContext, webhook: WebhookCreate) -> None:
@@ -45,7 +52,7 @@ def keep(session: WriteSession, job_id: str, webhook: WebhookCreate) -> None:
     session.add(WebhookRow(job_id=job_id, url=str(webhook.url), secret=secret))
 
 
-def renew_secret(context: RequestContext) -> WebhookSecret:
+def renew_secret(context: RequestContext, once: Effect) -> WebhookSecret:
     """Make the tenant's secret; messages from now on are signed with it."""
     secret = signing.new_secret()
     with context.write() as session:
@@ -55,6 +62,7 @@ def renew_secret(context: RequestContext) -> WebhookSecret:
             row = WebhookSecretRow(id=ids.new("whs"))
             session.add(row)
         row.secret, row.created_at = secret, now()
+        once.keep(session, _RENEWED, status=409, location="")
     return WebhookSecret(secret=secret)
 
 
