@@ -29,6 +29,7 @@ from app.jobs import transitions
 from app.jobs.tables import AttemptRow, JobRow
 from tests.postgres import running
 
+_CONFIG = {"target": "load", "horizon": 24, "preset": "advanced"}
 _SAFE: dict[str, str] = {}  # PostgreSQL's own settings: a commit is on the disk
 
 
@@ -61,7 +62,7 @@ def fill(database: Database, jobs: int, tenants: int) -> None:
                     "tenant_id": names[number % tenants],
                     "dataset_id": "ds",
                     "dataset_version": 1,
-                    "config": {},
+                    "config": _CONFIG,
                     "audit": {},
                     "state": "queued",
                     "progress": 0.0,

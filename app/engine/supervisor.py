@@ -140,11 +140,13 @@ class Supervisor:
 
     def _stop_hung(self) -> None:
         """A worker that is there but does not beat would hold its slot for ever."""
+        if not self._handles:
+            return
+        with self._database.read() as session:
+            heartbeats = repository.heartbeats(session)
         for attempt, handle in self._handles.items():
-            with self._database.read() as session:
-                row = repository.attempt(session, *attempt)
-            heartbeat = None if row is None else row.heartbeat_at
-            if attempt in self._hung or self._silence.is_too_long(attempt, heartbeat):
+            silent = self._silence.is_too_long(attempt, heartbeats.get(attempt))
+            if silent or attempt in self._hung:
                 self._hung.add(attempt)
                 self._engine.stop(handle, self._settings.cancel_grace_seconds)
 

@@ -8,19 +8,19 @@ A job for which there is no place now keeps its turn: smaller ones behind it wou
 ever. One for which there never will be a place is passed over.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import aliased
 
 from app.accounts.tables import TenantRow
 from app.core.database import ReadSession, WriteSession
 from app.engine.base import Needs, Room
+from app.jobs.states import AT_WORK
 from app.jobs.tables import JobRow
 from autopq.search.rungs import widest_round
 from autopq.task import TaskConfig
@@ -59,14 +59,13 @@ def next_job(
 ) -> str | None:
     """The queued job to start now, or None while all have to wait. `room` tells of what a
     job needs whether it finds a place."""
-    tenants, accounts = _at_work(session)
-    last = _last_starts(session)
-    full = {a for a, n in accounts.items() if limits.per_key is not None and n >= limits.per_key}
-    for tenant in sorted(last, key=lambda t: (tenants[t], last[t] or _NEVER, t)):
-        if limits.per_tenant is not None and tenants[tenant] >= limits.per_tenant:
+    full = _full_accounts(session, limits.per_key)
+    turns = session.execute(_WAITING).all()
+    for turn in sorted(turns, key=lambda t: (t.at_work, t.last or _NEVER, t.tenant_id)):
+        if limits.per_tenant is not None and turn.at_work >= limits.per_tenant:
             continue
         query = select(JobRow.id, JobRow.config).where(
-            JobRow.state == "queued", JobRow.tenant_id == tenant
+            JobRow.state == "queued", JobRow.tenant_id == turn.tenant_id
         )
         if full:
             query = query.where(JobRow.account.not_in(full))
@@ -82,26 +81,39 @@ def next_job(
     return None
 
 
-def _at_work(session: ReadSession) -> tuple[Counter[str], Counter[str]]:
-    """Running jobs by tenant and by account."""
-    running = (
-        select(JobRow.tenant_id, JobRow.account, func.count())
-        .where(JobRow.state.in_(("running", "cancelling")))
-        .group_by(JobRow.tenant_id, JobRow.account)
-    )
-    tenants: Counter[str] = Counter()
-    accounts: Counter[str] = Counter()
-    for tenant, account, jobs in session.execute(running):
-        tenants[tenant] += jobs
-        accounts[account] += jobs
-    return tenants, accounts
-
-
-def _last_starts(session: ReadSession) -> dict[str, datetime | None]:
-    """When a job of each tenant that waits was last started. One look into an index a tenant,
-    however many jobs it has had."""
-    started, queued = aliased(JobRow), aliased(JobRow)
+def _waiting() -> Select[str, datetime | None, int]:
+    """Tenants with jobs that wait: when one of theirs was last started, and how many are at work.
+    Some looks into indices a tenant, however many jobs it has had; PostgreSQL would read all that
+    wait if it were asked whether there are any, and not for the first."""
+    started, queued, running = aliased(JobRow), aliased(JobRow), aliased(JobRow)
     last = select(func.max(started.started_at)).where(started.tenant_id == TenantRow.id)
-    waits = select(queued.id).where(queued.tenant_id == TenantRow.id, queued.state == "queued")
-    query = select(TenantRow.id, last.scalar_subquery().label("last")).where(waits.exists())
-    return {row.id: row.last for row in session.execute(query)}
+    first = (
+        select(queued.id)
+        .where(queued.tenant_id == TenantRow.id, queued.state == "queued")
+        .order_by(queued.priority.desc(), queued.id)
+        .limit(1)
+    )
+    at_work = select(func.count()).where(
+        running.tenant_id == TenantRow.id, running.state.in_(AT_WORK)
+    )
+    return select(
+        TenantRow.id.label("tenant_id"),
+        last.scalar_subquery().label("last"),
+        at_work.scalar_subquery().label("at_work"),
+    ).where(first.scalar_subquery().is_not(None))
+
+
+_WAITING = _waiting()  # to put it together takes longer than to ask it
+
+
+def _full_accounts(session: ReadSession, most: int | None) -> set[str]:
+    """Who has `most` jobs at work."""
+    if most is None:
+        return set()
+    query = (
+        select(JobRow.account)
+        .where(JobRow.state.in_(AT_WORK))
+        .group_by(JobRow.account)
+        .having(func.count() >= most)
+    )
+    return set(session.scalars(query))

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, ColumnElement, delete, func, literal, select
 
 from app.core.database import HOLD, ReadSession, WriteSession
 from app.core.errors import NotFoundError
-from app.jobs.states import TERMINAL, JobState
+from app.jobs.states import AT_WORK, TERMINAL, JobState
 from app.jobs.tables import AttemptRow, JobEventRow, JobRow, LeaderboardEntryRow, TrialRow
 
 
@@ -106,6 +106,16 @@ def open_attempts(session: ReadSession) -> Sequence[AttemptRow]:
     """Attempts whose process may still run."""
     query = select(AttemptRow).where(AttemptRow.state.in_(("starting", "running")))
     return session.scalars(query).all()
+
+
+def heartbeats(session: ReadSession) -> dict[tuple[str, int], datetime | None]:
+    """Of all attempts that own a job which has not ended, by job and number."""
+    query = (
+        select(AttemptRow.job_id, AttemptRow.number, AttemptRow.heartbeat_at)
+        .join(JobRow, (JobRow.id == AttemptRow.job_id) & (JobRow.attempt == AttemptRow.number))
+        .where(JobRow.state.in_(AT_WORK))
+    )
+    return {(row.job_id, row.number): row.heartbeat_at for row in session.execute(query)}
 
 
 def attempt(session: ReadSession, job_id: str, number: int) -> AttemptRow | None:

@@ -18,6 +18,7 @@ EventKind = Literal["state", "phase", "progress", "trial"]
 JOB_STATES: tuple[JobState, ...] = get_args(JobState)
 ATTEMPT_STATES: tuple[AttemptState, ...] = get_args(AttemptState)
 EVENT_KINDS: tuple[EventKind, ...] = get_args(EventKind)
+AT_WORK: tuple[JobState, ...] = ("running", "cancelling")
 TERMINAL: frozenset[JobState] = frozenset({"succeeded", "failed", "cancelled"})
 
 MAX_CRASHES = 2  # a crash is retried once; the second one fails the job

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    desc,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -34,6 +35,7 @@ class JobRow(TenantOwned, Base):
         Index(None, "dataset_id", "id"),
         Index(None, "tenant_id", "started_at"),
         Index(None, "deadline"),
+        Index("ix_job_queue", "tenant_id", "state", desc("priority"), "id"),
     )
 
     id: Mapped[str] = mapped_column(String(48), primary_key=True)

@@ -9,14 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from app.core import migrations
-from app.core.schema import METADATA, open_database
+from app.core.schema import open_database
 from app.main import create_app
 from app.settings import Settings
+from tests.contracts.schema import differences
 
 GOLDEN = Path(__file__).parent / "golden"
 SCRIPTS = ScriptDirectory.from_config(migrations.configuration())
@@ -85,9 +84,7 @@ def test_up_keeps_every_row_and_ends_in_the_schema_of_the_models(revision: str, 
     assert rows_of(file, like=before) == before
     database = open_database(f"sqlite:///{file}")
     with database.engine.connect() as connection:
-        options = {"version_table": migrations.VERSION_TABLE, "compare_type": True}
-        context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, METADATA) == []
+        assert differences(connection) == []
         assert connection.exec_driver_sql("PRAGMA foreign_key_check").all() == []
     database.close()
 

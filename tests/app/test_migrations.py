@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, inspect, select
 
 from app.core import migrations
@@ -14,6 +12,7 @@ from app.core.database import Database
 from app.core.schema import METADATA, open_database
 from app.datasets.tables import DatasetRow
 from app.jobs.tables import JobRow
+from tests.contracts.schema import differences
 
 
 @pytest.fixture
@@ -27,10 +26,7 @@ def test_revisions_make_the_tables_of_the_models(database: Database) -> None:
     migrations.upgrade(database.engine)
     with database.engine.connect() as connection:
         assert migrations.at_head(connection)
-        context = MigrationContext.configure(
-            connection, opts={"version_table": migrations.VERSION_TABLE, "compare_type": True}
-        )
-        assert compare_metadata(context, METADATA) == []
+        assert differences(connection) == []
 
 
 def test_check_constraints_are_those_of_the_models(database: Database) -> None:
