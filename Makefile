@@ -15,7 +15,7 @@ REPORT ?= $(OUT)/training.md
 PRESET ?= default
 PORT ?= 8000
 
-.PHONY: help demo serve audit test test-all test-cluster test-nodes fuzz lint format bench bench-training bench-peers bench-autogluon bench-many bench-queue lock clean
+.PHONY: help demo serve audit test test-all test-cluster test-nodes fuzz lint format bench bench-accuracy bench-training bench-peers bench-autogluon bench-many bench-queue lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -78,6 +78,12 @@ format: $(INSTALLED) ## Mend style where a tool can
 
 bench: $(INSTALLED) $(DEMO_DATA) ## Measure accuracy, time, memory and energy (DATA=, OUT=, PRESET=)
 	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --out $(OUT) --preset $(PRESET)
+
+bench-accuracy: $(INSTALLED) $(DEMO_DATA) ## Measure both presets and all peers on the same windows (DATA=, OUT=, SEEDS=, BUDGET=)
+	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --out $(OUT) --preset default --seeds $(SEEDS)
+	$(BIN)/python -m benchmarks.accuracy --data $(DATA) --out $(OUT) --preset advanced --seeds $(SEEDS)
+	$(MAKE) bench-peers bench-autogluon
+	$(BIN)/python -m benchmarks.standings --data $(DATA) --files $(OUT) --out $(OUT)/standings.md
 
 bench-training: $(INSTALLED) $(DEMO_DATA) ## Measure the training methods against their controls (SEEDS=, OUT=, REPORT=)
 	$(BIN)/python -m benchmarks.training all --seeds $(SEEDS) --data $(LOAD) --jobs 2 \

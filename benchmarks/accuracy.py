@@ -1,11 +1,14 @@
 """Accuracy of the product on a folder of hourly CSV files, with what it took.
 
     python -m benchmarks.accuracy --data DIR --out DIR [--preset fast|default|advanced] [--sets a,b]
+                                 [--seeds N]
 
 For each series: fit on the first 80 % of its rows, as a user would (every choice is made on
 validation rows inside them), then forecast from every midnight of the rest without refitting.
 Writes `<set>__autopq-<preset>.npz` (origins, levels, quantiles [n, 24, L], meta) and prints the
-scores. Each series runs in a process of its own, so that time and peak memory are its own.
+scores; with several seeds each has a folder of its own, `seed-0`, `seed-1`, ..., as
+`benchmarks.standings` reads them. Each series runs in a process of its own, so that time and peak
+memory are its own; CPU seconds are those of its trial processes too.
 """
 
 import argparse
@@ -37,7 +40,7 @@ def run(series: Series, data: Path, out: Path, preset: str, seed: int) -> dict[s
     frame = series.read(data)
     at = origins(frame)
     config = task(series, seed, preset=preset, test_fraction=0.0)
-    began, began_cpu = time.perf_counter(), time.process_time()
+    began, began_cpu = time.perf_counter(), _cpu_seconds()
     with create_meter() as meter:
         result = AutoPQ(config, meter=meter).fit(table.iloc[: first_test_row(len(table))])
         fitted_s = time.perf_counter() - began
@@ -49,7 +52,7 @@ def run(series: Series, data: Path, out: Path, preset: str, seed: int) -> dict[s
     meta = {
         "wall_s": round(time.perf_counter() - began, 2),
         "fit_s": round(fitted_s, 2),
-        "cpu_s": round(time.process_time() - began_cpu, 2),
+        "cpu_s": round(_cpu_seconds() - began_cpu, 2),
         "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "energy_wh": meter.total_mj / 3.6e6,
         "winner": winner.name,
@@ -77,13 +80,20 @@ def run(series: Series, data: Path, out: Path, preset: str, seed: int) -> dict[s
     }
 
 
+def _cpu_seconds() -> float:
+    """Of this process and of its children that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of CSV files")
     parser.add_argument("--out", type=Path, required=True, help="folder for the forecast files")
     parser.add_argument("--preset", default="default", choices=["fast", "default", "advanced"])
     parser.add_argument("--sets", help="comma-separated series; every known one by default")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="the first one")
+    parser.add_argument("--seeds", type=int, default=1, help="how many")
     options = parser.parse_args()
     wanted = options.sets.split(",") if options.sets else None
     unknown = set(wanted or ()) - {series.name for series in KNOWN}
@@ -96,14 +106,17 @@ def main() -> None:
     ]
     if not chosen:
         parser.error(f"no known series in {options.data}")
-    options.out.mkdir(parents=True, exist_ok=True)
     rows = []
     fresh = multiprocessing.get_context("spawn")
-    for series in chosen:
-        with fresh.Pool(1) as pool:
-            arguments = (series, options.data, options.out, options.preset, options.seed)
-            rows.append(pool.apply(run, arguments))
-        print(pd.DataFrame(rows[-1:]).to_string(index=False, header=len(rows) == 1), flush=True)
+    for seed in range(options.seed, options.seed + options.seeds):
+        out = options.out if options.seeds == 1 else options.out / f"seed-{seed}"
+        out.mkdir(parents=True, exist_ok=True)
+        for series in chosen:
+            with fresh.Pool(1) as pool:
+                found = pool.apply(run, (series, options.data, out, options.preset, seed))
+            rows.append({"seed": seed} | found)
+            row = pd.DataFrame(rows[-1:])
+            print(row.to_string(index=False, header=len(rows) == 1), flush=True)
     table = pd.DataFrame(rows)
     table.to_csv(options.out / f"accuracy-{options.preset}.csv", index=False)
     print()
