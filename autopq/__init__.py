@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from autopq.model import FittedModel
     from autopq.pipeline import AutoPQ, FitResult
     from autopq.task import TaskConfig
+    from autopq.updating import update
 
-__all__ = ["AutoPQ", "FitResult", "FittedModel", "Forecast", "TaskConfig"]
+__all__ = ["AutoPQ", "FitResult", "FittedModel", "Forecast", "TaskConfig", "update"]
 
 # Imported when first asked for: whoever needs a task or a forecast pays for no model code.
 _HOMES = {
@@ -24,6 +25,7 @@ _HOMES = {
     "FittedModel": "autopq.model",
     "Forecast": "autopq.forecast",
     "TaskConfig": "autopq.task",
+    "update": "autopq.updating",
 }
 
 

@@ -58,8 +58,8 @@ def split(
     i_test, i_val = boundaries(panel.lengths, config)
     end = panel.lengths if config.test_fraction > 0 else i_test
     train = _training(panel, i_val, config, train_windows)
-    validation = _daily(held_out(panel, i_val, i_test, config), validation_windows)
-    test = _daily(held_out(panel, i_test, end, config), test_windows)
+    validation = daily(held_out(panel, i_val, i_test, config), validation_windows)
+    test = daily(held_out(panel, i_test, end, config), test_windows)
     return Splits(train, validation, test, i_val, i_test)
 
 
@@ -180,7 +180,7 @@ def _training(panel: Panel, end: Ints, config: TaskConfig, max_windows: int | No
     return windows.take(kept)
 
 
-def _daily(windows: Windows, max_windows: int | None) -> Windows:
+def daily(windows: Windows, max_windows: int | None) -> Windows:
     """At most `max_windows`: all days of as many steps of the day as fit, evenly spaced, so that
     the forecasts issued before a window stand beside it; fewer days where one step is too many.
     """
