@@ -24,6 +24,7 @@ from autopq.energy.carbon import carbon_intensity
 from autopq.energy.host import HostReading
 from autopq.energy.ledger import CpuMethod, GpuMethod, IdleMethod, Provenance, RamMethod
 
+_TOOL = f"codecarbon {version('codecarbon')}"  # which reads a file to find it
 _TIMER_S = 15.0  # reads hardware counters often enough that none wraps round twice
 _SAMPLED_S = 1.0  # how old a sample of power may grow
 _SETTLED_S = 0.5  # windows shorter than this say nothing about idle power
@@ -155,7 +156,7 @@ class CodeCarbonHost:
             country=self._country,
             carbon_g_per_kwh=self._carbon_g_per_kwh,
             pue=self._pue,
-            tool=f"codecarbon {version('codecarbon')}",
+            tool=_TOOL,
             carbon_source=self._carbon_source,
             cpu_rated_watts=full_watts,
             idle_method=idle if self._given_idle_watts is None else "calibrated",

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import defaultdict
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -14,6 +15,22 @@ class TreeUse(NamedTuple):
     cpu_s: float
     memory_bytes: int
     pids: frozenset[int]
+
+
+class Descendants:
+    """Of this process, as of one look: for those who ask about many of its children's trees."""
+
+    def __init__(self) -> None:
+        self._children: defaultdict[int, list[psutil.Process]] = defaultdict(list)
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                self._children[process.ppid()].append(process)
+
+    def of(self, process: psutil.Process) -> list[psutil.Process]:
+        found = list(self._children[process.pid])
+        for child in found:  # which grows by the children of each
+            found.extend(self._children[child.pid])
+        return found
 
 
 class ProcessTree:
@@ -46,12 +63,16 @@ class ProcessTree:
             return self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
         return False
 
-    def use(self, without: frozenset[int] = frozenset()) -> TreeUse:
+    def use(
+        self, without: frozenset[int] = frozenset(), known: Descendants | None = None
+    ) -> TreeUse:
         """CPU seconds never fall, not even when the root is gone. Descendants in `without`, which
-        are counted apart, are left out."""
+        are counted apart, are left out. To find descendants takes a look at all processes of the
+        machine, unless those `known` are given."""
         total, memory, pids = 0.0, 0, []
         with suppress(psutil.Error):
-            processes = [self._process, *self._process.children(recursive=True)]
+            found = known.of(self._process) if known else self._process.children(recursive=True)
+            processes = [self._process, *found]
             for process in processes:
                 if process.pid in without:
                     continue
@@ -65,11 +86,11 @@ class ProcessTree:
         self._quick = time.process_time() if alone else None
         return TreeUse(self._seen, memory, frozenset(pids))
 
-    def cpu_seconds(self) -> float:
+    def cpu_seconds(self, known: Descendants | None = None) -> float:
         """As `use().cpu_s`; in a microsecond while this process has been alone."""
         if self._quick is not None:
             return self._seen + time.process_time() - self._quick
-        return self.use().cpu_s
+        return self.use(known=known).cpu_s
 
     def _cpu_of(self, process: psutil.Process) -> float:
         used = process.cpu_times()

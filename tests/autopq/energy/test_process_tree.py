@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from autopq.energy.codecarbon_host import CodeCarbonHost
-from autopq.energy.process_tree import ProcessTree
+from autopq.energy.process_tree import Descendants, ProcessTree
 from autopq.energy.share import OwnShares, ShareSource
 from training_methods import Communicator
 from training_methods.distributed import run_ranks
@@ -71,3 +71,28 @@ def test_time_neither_falls_nor_is_lost_when_children_end() -> None:
     assert readings == sorted(readings)
     assert readings[-1] - before == pytest.approx(cpu_seconds() - began, abs=0.05)
     assert readings[-1] - before > 0.35
+
+
+def test_one_look_finds_what_every_tree_holds() -> None:
+    """Two children, of which one has a child of its own; whose time is not the other's."""
+    busy = "import time\nwhile time.process_time() < 0.3: sum(range(1000))\n"
+    ready = "print('ready', flush=True)\ntime.sleep(60)"
+    parent = (
+        "import subprocess, sys, time\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {busy + ready!r}])\ntime.sleep(60)"
+    )
+    with contextlib.ExitStack() as ended:
+        children = []
+        for code in (parent, "import time\n" + ready):
+            child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+            ended.enter_context(child)
+            ended.callback(child.kill)
+            children.append(child)
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"ready\n"
+        ended.callback(psutil.Process(children[0].pid).children()[0].kill)
+        known = Descendants()
+        uses = [ProcessTree(child.pid).use(known=known) for child in children]
+        assert [len(use.pids) for use in uses] == [2, 1]
+        assert uses[0].cpu_s > 0.3
+        assert [u.pids for u in uses] == [ProcessTree(child.pid).use().pids for child in children]
