@@ -12,6 +12,7 @@ from app.core.artefacts import ArtefactError, ArtefactStore
 log = structlog.get_logger(__name__)
 
 INLINE_ROLES = ("history", "future")  # of tables that come with a forecast's request
+_JOB_LOG = re.compile(r"(job_\w+)-\d+\.log")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
@@ -94,6 +95,11 @@ class Storage:
 
     def log(self, name: str) -> Path:
         return _named(self.logs, f"{name}.log")
+
+    def job_of_log(self, path: Path) -> str | None:
+        """The job whose attempt writes this log; None for other workers' logs."""
+        found = _JOB_LOG.fullmatch(path.name)
+        return None if found is None else found[1]
 
     def publish(self, path: Path) -> None:
         """To be called once a file or a model is written and before a row names it: from then on

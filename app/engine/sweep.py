@@ -1,4 +1,5 @@
-"""Removes files that a power cut or a kill left without a row."""
+"""Removes files that nobody needs: those that a power cut or a kill left without a row, and what
+only unfinished jobs have a use for."""
 
 import shutil
 import time
@@ -14,6 +15,8 @@ from app.core.database import Database
 from app.core.storage import Storage
 from app.datasets import repository as datasets
 from app.forecasts import repository as forecasts
+from app.jobs import repository as jobs
+from app.jobs.states import TERMINAL
 from app.models import repository as models
 
 log = structlog.get_logger(__name__)
@@ -23,7 +26,10 @@ MIN_AGE_S = 3600.0
 
 
 def sweep(storage: Storage, database: Database, *, min_age: float = MIN_AGE_S) -> None:
-    """Remove uploads, datasets, models and forecast files that no row names."""
+    """Remove uploads, datasets, models, forecast files and workers' logs that no row names, and
+    searches of jobs that have ended."""
+    searches = {path: path.name for path in storage.searches.iterdir()}
+    logs = {path: job for path in storage.logs.iterdir() if (job := storage.job_of_log(path))}
     with database.read() as session:
         wanted = {
             storage.datasets: {
@@ -33,6 +39,7 @@ def sweep(storage: Storage, database: Database, *, min_age: float = MIN_AGE_S) -
             storage.incoming: set(),
         }
         asked_for = set(forecasts.ids(session))
+        states = jobs.states(session, sorted({*searches.values(), *logs.values()}))
     left = [
         path
         for folder, names in wanted.items()
@@ -44,6 +51,9 @@ def sweep(storage: Storage, database: Database, *, min_age: float = MIN_AGE_S) -
         for path in storage.forecasts.iterdir()
         if path.name.split("-")[0].split(".")[0] not in asked_for
     ]
+    left += [path for path, job in logs.items() if job not in states]
+    unfinished = {job for job, state in states.items() if state not in TERMINAL}
+    left += [path for path, job in searches.items() if job not in unfinished]
     for path in left:
         if _age(path) >= min_age:
             log.info("removing a leftover", name=path.name)
@@ -64,6 +74,7 @@ def _sweep_shared(
 ) -> None:
     """The same where other machines find the files."""
     oldest = now() - timedelta(seconds=min_age)
+    shared.tidy(oldest)
     for folder in (storage.datasets, storage.models, storage.forecasts):
         for name, written in shared.names(folder.name).items():
             last = name.rpartition("/")[2]

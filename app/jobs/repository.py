@@ -11,6 +11,8 @@ from app.core.errors import NotFoundError
 from app.jobs.states import AT_WORK, TERMINAL, JobState
 from app.jobs.tables import AttemptRow, JobEventRow, JobRow, LeaderboardEntryRow, TrialRow
 
+_IDS_A_QUERY = 500
+
 
 def add(session: WriteSession, row: JobRow) -> None:
     session.add(row)
@@ -90,6 +92,16 @@ def unfinished_on(session: ReadSession, dataset_id: str) -> str | None:
         JobRow.dataset_id == dataset_id, JobRow.state.not_in(sorted(TERMINAL))
     )
     return session.scalar(query.limit(1))
+
+
+def states(session: ReadSession, job_ids: Sequence[str]) -> dict[str, str]:
+    """Job id -> state, of those of these jobs that are there."""
+    found: dict[str, str] = {}
+    for first in range(0, len(job_ids), _IDS_A_QUERY):
+        some = JobRow.id.in_(job_ids[first : first + _IDS_A_QUERY])
+        query = select(JobRow.id, JobRow.state).where(some, JobRow.deleted_at.is_(None))
+        found |= {row.id: row.state for row in session.execute(query)}
+    return found
 
 
 def any_queued(session: ReadSession) -> bool:

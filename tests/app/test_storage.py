@@ -1,7 +1,6 @@
-"""Uploads in every form, lists page by page, exports, leftovers and the supervisor's role."""
+"""Uploads in every form, lists page by page, exports and the supervisor's role."""
 
 import io
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,7 +18,6 @@ from app.core.schema import open_database
 from app.core.storage import Storage
 from app.engine.lease import Lease
 from app.engine.processes import handle_of
-from app.engine.sweep import sweep
 from app.forecasts import export
 from autopq.forecast import Forecast
 
@@ -113,20 +111,6 @@ class TestExport:
     def test_parquet_keeps_names_as_they_are(self, frame: pd.DataFrame) -> None:
         read = pd.read_parquet(io.BytesIO(export.parquet(frame)))
         assert list(read["item_id"].unique()) == ["=1+1", "@cmd", "-x", "plain", "＝1"]
-
-
-class TestSweep:
-    def test_removes_only_what_no_row_names(self, tmp_path: Path, database: Database) -> None:
-        storage = Storage(tmp_path / "files")
-        storage.prepare()
-        for folder in (storage.incoming, storage.datasets, storage.forecasts):
-            (folder / "fc_lost-1.parquet").write_bytes(b"x")
-        (storage.models / "job_lost-1.draft").mkdir()
-        sweep(storage, database)  # too young: somebody may be writing these
-        assert len(os.listdir(storage.incoming)) == 1
-        sweep(storage, database, min_age=0)
-        for folder in (storage.incoming, storage.datasets, storage.forecasts, storage.models):
-            assert os.listdir(folder) == []
 
 
 class TestLease:

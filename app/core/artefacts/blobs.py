@@ -24,3 +24,6 @@ class Blobs(Protocol):
 
     def list(self, folder: str) -> Iterator[tuple[str, datetime]]:
         """Keys below a folder, and when each was written."""
+
+    def tidy(self, before: datetime) -> None:
+        """Remove what writes that broke off before then left."""

@@ -6,7 +6,7 @@ import secrets
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -65,6 +65,13 @@ class FolderBlobs:
             if stat.S_ISREG(found.st_mode):
                 written = datetime.fromtimestamp(found.st_mtime, UTC)
                 yield path.relative_to(self._root).as_posix(), written
+
+    def tidy(self, before: datetime) -> None:
+        with _answering():
+            for path in (self._root / _ARRIVING).glob("*"):
+                with suppress(FileNotFoundError):  # it has arrived since
+                    if datetime.fromtimestamp(path.stat().st_mtime, UTC) < before:
+                        path.unlink()
 
 
 def _remove_if_empty(folder: Path) -> None:

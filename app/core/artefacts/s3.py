@@ -60,6 +60,9 @@ class S3Blobs:
                 for found in page:
                     yield found["path"], found["last_modified"]
 
+    def tidy(self, before: datetime) -> None:
+        """Parts of an upload that broke off are no objects: the bucket's own rules remove them."""
+
 
 class SharedCredentials:
     """The profile `AWS_PROFILE`, or `default`, of a file in AWS's format, which obstore itself does

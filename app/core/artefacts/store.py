@@ -78,6 +78,10 @@ class ArtefactStore:
             found[name] = max(written, found.get(name, written))
         return found
 
+    def tidy(self, before: datetime) -> None:
+        """Remove what was being written when its writer died, before that time."""
+        self._blobs.tidy(before)
+
     def _manifest(self, name: str) -> dict[str, str]:
         """Digests by relative path."""
         content = b"".join(self._blobs.read(f"{name}/{_MANIFEST}"))
