@@ -14,9 +14,14 @@ def harmless(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{str(name): _quoted(column) for name, column in texts.items()})
 
 
+def harmless_text(text: str) -> str:
+    """The same for one cell."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
 def _quoted(column: pd.Series) -> list[Any]:
     # Of the texts of a column most are the same, and few are looked at.
     made: dict[Any, Any] = {}
     for text in column.unique():
-        made[text] = f"'{text}" if str(text).startswith(_FORMULA_STARTS) else text
+        made[text] = harmless_text(text) if isinstance(text, str) else text
     return [made.get(text, text) for text in column]

@@ -3,6 +3,7 @@
 import csv
 import io
 
+from app.core.spreadsheets import harmless_text
 from app.energy.schemas import EnergySummary
 
 _COLUMNS = (
@@ -29,10 +30,5 @@ def to_csv(summary: EnergySummary) -> str:
     for group in summary.groups:
         sources = sorted({f"{s.cpu_method}/{s.gpu_method}/{s.ram_method}" for s in group.sources})
         figures = [getattr(group, name) for name in _COLUMNS]
-        writer.writerow([_plain(group.key or ""), *figures, " ".join(sources)])
+        writer.writerow([harmless_text(group.key or ""), *figures, " ".join(sources)])
     return text.getvalue()
-
-
-def _plain(text: str) -> str:
-    """No spreadsheet takes it for a formula."""
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -17,6 +17,9 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from app.cli.application import app
+from app.core.schema import open_database
+from app.core.storage import Storage
+from tests.app.furniture import furnish
 
 Run = Callable[..., Result]
 Document = dict[str, Any]
@@ -303,3 +306,22 @@ def test_every_resource_has_its_verbs(
     assert shown.startswith("item_id,timestamp,0.5")
     peaks = done("forecasts", "aggregate", forecast["id"], "--measure", "max")
     assert peaks.startswith("item_id,start,end,steps,")
+
+
+def test_written_csv_is_safe_in_a_spreadsheet(serving: Callable[..., Any], tmp_path: Path) -> None:
+    """Numbers keep their sign, and Parquet the names as they are."""
+    with serving(tmp_path / "data", ready=False, supervise=False) as service:
+        database = open_database(service.database_url)
+        job_id = furnish(database, Storage(service.data_dir), "default", "default")["job_id"]
+        database.close()
+        runner = CliRunner(env={"AUTOPQ_URL": str(service.http.base_url)})
+        found = []
+        for kind in ("csv", "parquet"):
+            file = tmp_path / f"windows.{kind}"
+            done = runner.invoke(app, ["jobs", "backtest", job_id, "--output", str(file)])
+            assert done.exit_code == 0, done.output
+            read = pd.read_csv(file) if kind == "csv" else pd.read_parquet(file)
+            found.append(read["item_id"].to_list())
+        printed = runner.invoke(app, ["jobs", "backtest", job_id, "--table", "windows"]).stdout
+    assert found == [["'=series"], ["=series"]]
+    assert "'=series" in printed

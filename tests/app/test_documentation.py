@@ -31,9 +31,22 @@ def test_every_block_of_the_api_document_runs(
     monkeypatch.setenv("AUTOPQ_URL", str(service.http.base_url))
     path = ROOT / "docs" / "api.md"
     namespace: dict[str, Any] = {"__name__": "docs"}
+    asked: set[tuple[str, str]] = set()
     for line, code in blocks(path.read_text(encoding="utf-8")):
         exec(compile("\n" * line + code, str(path), "exec"), namespace)
+        namespace["http"].event_hooks = {"request": [lambda r: asked.add((r.method, r.url.path))]}
+    contract = namespace["http"].get("/openapi.json").json()["paths"]
     namespace["http"].close()
+    untold = [
+        f"{method} {template}"
+        for template, operations in contract.items()
+        for method in operations
+        if not any(
+            method.upper() == used and re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), url)
+            for used, url in asked
+        )
+    ]
+    assert untold == [], "show what each is good for"
 
 
 @pytest.mark.parametrize("name", [n for n in EXAMPLES if n not in NO_SCRIPTS | NEEDS_DATA])
