@@ -51,8 +51,7 @@ def backtest_chosen(
     Raises InputError when no window lies within the rows held out.
     """
     config = model.config
-    values = len(panel.lengths) * config.horizon * (len(config.quantile_levels) + 1)
-    num_windows = min(plan.num_windows, max(1, _MOST_VALUES // values))
+    num_windows = most_windows(config, plan, len(panel.lengths))
     earliest = np.maximum(1, first - (reach(config, panel.freq) - config.horizon))
     windows = _windows(panel, config, num_windows, plan.step, earliest)
     windows = windows.take(windows.first >= first[windows.series])
@@ -85,6 +84,12 @@ def backtest_chosen(
         axis=1,
     )
     return RollingBacktest(scored, forecasts, num_windows, paths)
+
+
+def most_windows(config: TaskConfig, plan: BacktestPlan, series: int) -> int:
+    """Windows of each series that are kept at most."""
+    values = series * config.horizon * (len(config.quantile_levels) + 1)
+    return min(plan.num_windows, max(1, _MOST_VALUES // values))
 
 
 def _windows(

@@ -1,5 +1,7 @@
 """`FittedModel`: the winner of a fit, ready to forecast, save and load."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -28,6 +30,7 @@ from autopq.members import (
 )
 from autopq.observer import SilentObserver
 from autopq.quantiles import registry as quantile_models
+from autopq.quantiles.base import interruptible
 from autopq.quantiles.conformal import ConformalIntervals
 from autopq.quantiles.recent_errors import PastErrors, RecentErrorCorrection
 from autopq.situation import asked_for, situation, unusable
@@ -137,6 +140,11 @@ class FittedModel:
         """[n, H, Q] quantiles on `evaluation.grid.DENSE_LEVELS` for any windows, as a backtest
         needs them."""
         return self._calibrated(windows, self._plain(windows))
+
+    def interruptible(self, check_stop: Callable[[], None]) -> AbstractContextManager[None]:
+        """Let `check_stop`, which raises where the caller would have an end, be asked while many
+        windows are forecast."""
+        return interruptible([member.quantile_model for member in self.members], check_stop)
 
     def draw(self, windows: Windows, paths: int) -> tuple[Floats, Singles]:
         """The same quantiles, and `paths` sample paths [n, S, H] of each window."""

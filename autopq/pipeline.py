@@ -2,7 +2,7 @@
 evaluate, calibrate, refit; a backtest of the winner comes before its refit.
 Every step is somebody else's work; this file only says in which order."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,18 +10,18 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from autopq.backtesting import RollingBacktest, backtest_chosen
+from autopq.backtesting import RollingBacktest
 from autopq.context import FitContext
 from autopq.data.audit import audit
 from autopq.data.history import tail
 from autopq.data.origins import settled
-from autopq.data.panel import Floats, Panel, Windows
+from autopq.data.panel import Panel
 from autopq.data.report import AuditReport
 from autopq.data.splits import Splits, split
 from autopq.data.table import read_table
 from autopq.energy import EnergyMeter, create_meter
-from autopq.evaluation.importance import Importance, permutation_importance
 from autopq.fallback import fit_fallback
+from autopq.finishing import Finish, forecasts_asked
 from autopq.forecasters import registry as forecasters
 from autopq.forecasters.representation import Views
 from autopq.leaderboard import LeaderboardRow
@@ -29,16 +29,15 @@ from autopq.model import FittedModel
 from autopq.observer import Observer, SilentObserver
 from autopq.presets import REFERENCE_QUANTILE_MODEL, Effort, effort
 from autopq.quantiles import registry as quantile_models
-from autopq.quantiles.conformal import ConformalIntervals
-from autopq.quantiles.recent_errors import RecentErrorCorrection
-from autopq.search.board import leaderboard, winner
+from autopq.search.board import annotated, leaderboard, winner
 from autopq.search.budget import Budget, BudgetedObserver
-from autopq.search.calibrate import calibrate, conform
-from autopq.search.candidates import Candidate, fit_quantile_models, score, search_spreads
-from autopq.search.cost import Workbench
+from autopq.search.calibrate import conform
+from autopq.search.candidates import fit_quantile_models, score, search_spreads
+from autopq.search.cost import NOTHING, Cost, Workbench
 from autopq.search.ensemble import select_ensemble
 from autopq.search.points import PointFit, fit_out_of_fold, fit_points, richest
-from autopq.search.refit import members, refit, refit_cost
+from autopq.search.refit import members
+from autopq.search.reserve import Reserve
 from autopq.search.store import SearchStore, WarmStart
 from autopq.search.trials import local_runner
 from autopq.search.trials.base import TrialRunner
@@ -57,7 +56,10 @@ class FitResult:
     model: FittedModel
     leaderboard: list[LeaderboardRow]
     audit: AuditReport
-    ended_by: str | None = None  # the limit of the task that ended the search, if one did
+    # The limit of the task that ended the search or left something out, if one did.
+    ended_by: str | None = None
+    # What then is missing of the model: `correction`, `importance`, `backtest`, `refit`.
+    left_out: tuple[str, ...] = ()
     backtest: RollingBacktest | None = None  # where the task asks for one and it could be made
 
 
@@ -70,7 +72,8 @@ class AutoPQ:
     with as many processes as there are cores; with a `store` a search that was cut off goes on
     where it ended; `warm_start` are settings to try first. `ranks` starts the processes on which
     networks are trained together, which are children of this one by default; where others start
-    them, trials run in this process, one at a time, if the task asks for such training.
+    them, trials run in this process, one at a time, if the task asks for such training. What was
+    `spent` before the fit counts towards the task's limits.
 
     Raises InputError for training methods that the task cannot use.
     """
@@ -86,12 +89,14 @@ class AutoPQ:
         store: SearchStore | None = None,
         warm_start: Sequence[WarmStart] = (),
         ranks: RankLauncher | None = None,
+        spent: Cost = NOTHING,
     ) -> None:
         self.config = config
         self._effort: Effort = effort(config)
         check_methods(config)
         self._observer = observer or SilentObserver()
         self._meter = meter
+        self._spent = spent
         name = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
         launcher = ranks if config.training_methods.most_ranks > 1 else None
         self._context = FitContext(
@@ -109,8 +114,8 @@ class AutoPQ:
         """
         with ExitStack() as stack:
             meter = self._meter or stack.enter_context(create_meter(sink=self._observer.energy))
-            budget = Budget(self.config, meter)
-            # Fits of the search listen to the budget as well; what comes after does not.
+            budget = Budget(self.config, meter, spent=self._spent)
+            # Fits of the search listen to the budget as well; a refit goes to its end.
             listening = BudgetedObserver(self._observer, budget)
             search = replace(self._context, observer=listening)
             return self._fit(table, Workbench(self._observer, meter, budget), search)
@@ -125,6 +130,9 @@ class AutoPQ:
         with bench.phase("prepare"):
             splits = self._split(panel)
             bench.plan(self._units())
+            asked = forecasts_asked(self.config, panel)
+            reserve = Reserve(splits, self.config, self._effort, self._context, bench, asked=asked)
+            reserve.measure()
             views = self._choose_views(splits, bench)
             search = replace(search, views=views)
             context = replace(self._context, views=views)
@@ -136,87 +144,44 @@ class AutoPQ:
             points = sorted([*points, *tuned_points], key=lambda point: point.mae)
             self._out_of_fold(points, splits, search, bench)
         with bench.phase("quantiles"):
+            for candidate in tuned:
+                reserve.add(candidate)
             candidates = fit_quantile_models(
-                points, splits, self._effort, self.config, search, bench
+                points, splits, self._effort, self.config, search, bench, reserve
             )
             candidates += tuned
         with bench.phase("search"):
-            search_spreads(candidates, splits, self._effort, self.config, search, bench)
+            search_spreads(candidates, splits, self._effort, self.config, search, bench, reserve)
         with bench.phase("evaluate"):
-            score(candidates, splits, self.config, context, bench)
+            score(candidates, splits, self.config, context, bench, reserve)
             ensemble = None
             if self._effort.ensemble:
                 ensemble = select_ensemble(candidates, splits, self.config)
             chosen = winner(candidates, ensemble, self.config.prefer_cheaper_within)
-        ended_by = bench.ended_by  # what follows may reach a limit, but leaves nothing out
+        finish = Finish(chosen, panel, splits, self.config, context, bench, reserve)
         with bench.phase("calibrate"):
             best = ensemble if ensemble is not None and len(chosen) > 1 else chosen[0][0]
-            forecast = FittedModel(self.config, members(chosen), panel).quantiles
-            importance = self._importance(forecast, splits, bench)
-            correction = calibrate(best, forecast, splits, self.config)
+            correction = finish.correction(best)
             conformal = None
             if self.config.conformal:
                 conformal = conform(best, splits, self.config, self._context)
+            importance = finish.importance()
             rows = leaderboard(
-                candidates,
-                ensemble,
-                failed,
-                chosen,
-                min_coverage=self.config.min_coverage,
-                ended_by=ended_by,
-                importance=importance,
+                candidates, ensemble, failed, chosen, min_coverage=self.config.min_coverage
             )
             name = next(row.name for row in rows if row.chosen)
             bench.advance(1, f"{name} is chosen on validation")
-        found = self._backtest(chosen, correction, conformal, panel, splits, bench)
-        if self.config.refit and bench.allows(refit_cost(chosen)):
-            with bench.phase("refit"):
-                refit(chosen, panel, splits, self.config, self._effort, context, bench)
-                bench.advance(1, "refitted on all rows")
+        found = None
+        if self.config.backtest is not None:
+            found = finish.backtest(self.config.backtest, correction, conformal)
+        if self.config.refit:
+            finish.refit(self._effort)
         fallback = fit_fallback(panel, splits, self.config, self._context)
         kept = tail(panel, history_rows(panel, self.config.horizon, corrected=bool(correction)))
         model = FittedModel(self.config, members(chosen), kept, fallback, correction, conformal)
-        return FitResult(model, rows, report, ended_by, found)
-
-    def _backtest(
-        self,
-        chosen: list[tuple[Candidate, float]],
-        correction: RecentErrorCorrection | None,
-        conformal: ConformalIntervals | None,
-        panel: Panel,
-        splits: Splits,
-        bench: Workbench,
-    ) -> RollingBacktest | None:
-        """Of the winner before its refit; None where none is asked for, or where it fails, which
-        costs no model: its trial says why."""
-        plan, found = self.config.backtest, None
-        if plan is None:
-            return None
-        with bench.phase("backtest"):
-            with bench.trial("backtest", plan.model_dump()):
-                model = FittedModel(
-                    self.config,
-                    members(chosen),
-                    panel,
-                    correction=correction,
-                    conformal=conformal,
-                )
-                found = backtest_chosen(model, panel, splits.i_test, plan)
-            bench.advance(1, "forecast the rows held out")
-        return found
-
-    def _importance(
-        self, forecast: Callable[[Windows], Floats], splits: Splits, bench: Workbench
-    ) -> list[Importance]:
-        """Of the groups of inputs for the winner, on test windows where there are any; none where
-        the budget has no room."""
-        windows = splits.test if len(splits.test) else splits.validation
-        found: list[Importance] = []
-        if not bench.should_stop():
-            with bench.trial("importance", {}):
-                rng = self._context.generator("importance")
-                found = permutation_importance(forecast, windows, rng, bench.check_stop)
-        return found
+        ended_by, left_out = bench.ended_by, tuple(bench.left_out)
+        rows = annotated(rows, ended_by=ended_by, left_out=left_out, importance=importance)
+        return FitResult(model, rows, report, ended_by, left_out, found)
 
     def _choose_views(self, splits: Splits, bench: Workbench) -> Views:
         """How row-wise models see the series, chosen once for all of them."""

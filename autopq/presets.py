@@ -14,6 +14,8 @@ REFERENCE_QUANTILE_MODEL = "residual"
 # Fitted whatever the budget: they take no time, and without them nothing could be returned.
 REFERENCE_FORECASTERS = (REFERENCE_FORECASTER, "climatology")
 GIVEN_FORECASTER = "given"
+# What trials are called that only tell how much of a budget to keep back.
+RESERVE = "reserve"
 
 
 @dataclass(frozen=True)

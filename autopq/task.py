@@ -136,11 +136,11 @@ class TaskConfig(BaseModel):
     time_limit: float | None = Field(
         None,
         gt=0,
-        description="Seconds the fit should take; the search ends in time for the rest, and the "
-        "best model so far is returned.",
+        description="Seconds the fit may take; the search ends in time for the rest, what is "
+        "optional is left out where it does not fit, and the best model so far is returned.",
     )
     energy_limit_wh: float | None = Field(
-        None, gt=0, description="Watt-hours the fit should take, as `time_limit`."
+        None, gt=0, description="Watt-hours the fit may take, as `time_limit`."
     )
     max_trials: int | None = Field(
         None, ge=0, description="Candidates and settings to try at most, beyond the references."

@@ -41,4 +41,7 @@ def _none(job: JobRow) -> NoReturn:
         raise NotFoundError(
             f"The job '{job.id}' made no backtest. Run it again with `backtest` in its config."
         )
-    raise NotFoundError(f"The backtest of '{job.id}' failed; the trial 'backtest' says why.")
+    raise NotFoundError(
+        f"The backtest of '{job.id}' failed, as the trial 'backtest' says, or was left out for a "
+        "limit, as the leaderboard says."
+    )

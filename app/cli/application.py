@@ -136,10 +136,10 @@ def submit(
         int | None, typer.Option(help="Steps between these windows; the horizon by default.")
     ] = None,
     time_limit: Annotated[
-        float | None, typer.Option(help="Seconds the fit should take; the best so far is kept.")
+        float | None, typer.Option(help="Seconds the fit may take; the best so far is kept.")
     ] = None,
     energy_limit_wh: Annotated[
-        float | None, typer.Option(help="Watt-hours the fit should take, like --time-limit.")
+        float | None, typer.Option(help="Watt-hours the fit may take, like --time-limit.")
     ] = None,
     max_trials: Annotated[
         int | None, typer.Option(help="Candidates and settings to try beyond the references.")

@@ -25,6 +25,7 @@ _SIMILAR_ROWS = 1.25
 _SPREAD = 0.25  # least standard deviation of logs: machines and searches vary by so much
 _LONELY_SPREAD = 0.5  # of a single job
 _OTHER_SETTINGS = 2.0  # factor by which a preset's jobs may differ in either direction
+_HEADROOM = 1.2  # of a minimum, for a machine that is busier than it was
 # Student's t for a two-sided 80 % interval, by degrees of freedom.
 _T80 = (3.08, 1.89, 1.64, 1.53, 1.48, 1.44, 1.42, 1.40, 1.38, 1.37)
 
@@ -37,7 +38,7 @@ class Past:
     rows: int
     energy_wh: float
     seconds: float
-    minimum_wh: float  # without the search: preparation, the cheapest fit, evaluation, refit
+    minimum_wh: float  # of preparation, the references, their scores and calibration
     minimum_seconds: float
 
 
@@ -65,9 +66,16 @@ def estimate(config: Mapping[str, Any], rows: int, past: Sequence[Past]) -> Esti
         jobs=len(near),
         energy_wh=_bounded(among("energy_wh"), config.get("energy_limit_wh")),
         seconds=_bounded(among("seconds"), config.get("time_limit")),
-        minimum_energy_wh=among("minimum_wh").expected,
-        minimum_seconds=among("minimum_seconds").expected,
+        minimum_energy_wh=_minimum(among("minimum_wh")),
+        minimum_seconds=_minimum(among("minimum_seconds")),
     )
+
+
+def _minimum(found: Range) -> float:
+    """In three digits, rounded up, so that who allows the figure that is shown is not refused."""
+    least = found.expected * _HEADROOM
+    step = 10 ** (math.floor(math.log10(least)) - 2)
+    return float(f"{math.ceil(least / step - 1e-6) * step:.3g}")
 
 
 def _nearest(

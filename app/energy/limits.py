@@ -29,7 +29,7 @@ def check_against(config: Mapping[str, Any], estimate: Estimate) -> None:
         if given is not None and minimum is not None and given < minimum:
             raise invalid(
                 limit,
-                f"{given:.3g} {unit} are less than the {minimum:.3g} that preparing, the cheapest "
-                f"fit, evaluating and refitting took in {estimate.jobs} such jobs.",
+                f"{given:.3g} {unit} are less than the {minimum:.3g} that preparing, the reference "
+                f"rows, their scores and calibration take, going by {estimate.jobs} such jobs.",
                 f"Allow {minimum:.3g} {unit} or more, or give no limit.",
             )

@@ -203,9 +203,27 @@ def succeeded_on(session: ReadSession, host: str, *, limit: int) -> Sequence[Row
     return session.execute(query).all()
 
 
+def shares_of(session: ReadSession, job_ids: Sequence[str]) -> dict[tuple[str, int], int]:
+    """Millijoules that the book of machines has for jobs, by job and attempt."""
+    total = sum((getattr(HostShare, name) for name in PARTS[1:]), getattr(HostShare, PARTS[0]))
+    query = (
+        select(HostShare.job_id, HostShare.attempt, func.sum(total))
+        .where(HostShare.job_id.in_(job_ids))
+        .group_by(HostShare.job_id, HostShare.attempt)
+    )
+    return {(job, attempt): int(found) for job, attempt, found in session.execute(query)}
+
+
 def of_trials(session: ReadSession, job_ids: Sequence[str]) -> Sequence[Row[Any]]:
-    """Energy and time of jobs by attempt, phase and trial."""
-    keys = (Ledger.job_id, Ledger.attempt, Ledger.phase, Ledger.trial)
+    """Energy and time of jobs by attempt, phase and trial, with what was tried."""
+    keys = (
+        Ledger.job_id,
+        Ledger.attempt,
+        Ledger.phase,
+        Ledger.trial,
+        Ledger.forecaster,
+        Ledger.quantile_model,
+    )
     total = sum((getattr(Ledger, name) for name in PARTS[1:]), getattr(Ledger, PARTS[0]))
     query = (
         select(*keys, func.sum(total).label("total_mj"), func.sum(Ledger.seconds).label("seconds"))

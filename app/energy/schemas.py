@@ -184,7 +184,7 @@ class Estimate(BaseModel):
     energy_wh: Range | None
     seconds: Range | None
     minimum_energy_wh: float | None = Field(
-        description="Least that a job with a model in the end takes: everything but the search, "
-        "and the cheapest candidate."
+        description="Least to allow a job that has a model in the end: what preparing, the "
+        "reference rows, their scores and calibration took, and a fifth more."
     )
     minimum_seconds: float | None

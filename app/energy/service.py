@@ -27,13 +27,14 @@ from app.energy.schemas import (
 )
 from app.energy.tables import SHARE_KINDS
 from app.settings import Settings
-from autopq.energy import MJ_PER_WH
+from autopq.energy import MJ_PER_WH, OVERHEAD
 from autopq.energy.bands import error_mj
 from autopq.energy.host_meter import PARTS, Parts
+from autopq.presets import REFERENCE_FORECASTERS, REFERENCE_QUANTILE_MODEL, RESERVE
 
 NO_FILTER = Filter()
 _PAST_JOBS = 200  # more than enough to tell what a job takes, and quick to sum
-_SEARCHING = ("select", "quantiles", "search")  # phases that a small budget cuts short
+_ALWAYS = ("audit", "prepare", OVERHEAD)  # phases that no budget cuts short
 _TRIAL = ("attempt", "phase", "trial", "forecaster", "quantile_model", "training_method")
 
 
@@ -116,27 +117,50 @@ def estimate_of(session: ReadSession, config: Mapping[str, Any], rows: int) -> E
 
 
 def _past(session: ReadSession, host: str) -> list[Past]:
+    """Jobs whose electricity is settled: what is settled later would change what they took."""
     jobs = {job.id: job for job in repository.succeeded_on(session, host, limit=_PAST_JOBS)}
+    booked = repository.shares_of(session, list(jobs))
     took: dict[str, list[Row[Any]]] = {}
     for row in repository.of_trials(session, list(jobs)):
         if row.attempt == jobs[row.job_id].attempt:
             took.setdefault(row.job_id, []).append(row)
     found = []
     for job_id, rows in took.items():
-        fits = [row for row in rows if row.phase == "select" and row.trial is not None]
-        least = [row for row in rows if row.phase not in _SEARCHING]
-        least += sorted(fits, key=lambda row: int(row.total_mj))[:1]
+        total_mj = sum(int(row.total_mj) for row in rows)
+        if booked.get((job_id, jobs[job_id].attempt)) != total_mj:
+            continue
+        least = _least(rows)
         found.append(
             Past(
                 config=jobs[job_id].config,
                 rows=jobs[job_id].rows,
-                energy_wh=sum(int(row.total_mj) for row in rows) / MJ_PER_WH,
+                energy_wh=total_mj / MJ_PER_WH,
                 seconds=_duration(jobs[job_id]),
                 minimum_wh=sum(int(row.total_mj) for row in least) / MJ_PER_WH,
                 minimum_seconds=sum(float(row.seconds) for row in least),
             )
         )
     return found
+
+
+def _least(rows: Sequence[Row[Any]]) -> list[Row[Any]]:
+    """The rows of what a job does even if it has time for its references alone. Before their turn
+    one of them is scored and calibrated to tell how long that takes: these come twice."""
+    always = [
+        row for row in rows if row.phase in _ALWAYS and not (row.trial or "").startswith(RESERVE)
+    ]
+    references = [
+        row
+        for row in rows
+        if row.forecaster in REFERENCE_FORECASTERS
+        and row.quantile_model in (None, REFERENCE_QUANTILE_MODEL)
+    ]
+    averaging = [row for row in rows if row.phase == "evaluate" and row.trial is None]
+    scores = [row for row in references if row.phase == "evaluate"]
+    dearest = sorted(scores, key=lambda row: -int(row.total_mj))[:1]
+    # The forecasts that calibrating looks up are the winner's, and stand apart.
+    calibrating = [row for row in rows if row.phase == "calibrate" and row.trial is None]
+    return always + references + averaging + dearest + 2 * calibrating
 
 
 def _duration(job: Row[Any]) -> float:

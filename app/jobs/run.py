@@ -11,6 +11,7 @@ what an ending means is the supervisor; this process only says what happened:
 
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -52,6 +53,7 @@ from autopq.task import TaskConfig
 
 if TYPE_CHECKING:
     from autopq import FitResult
+    from autopq.search.cost import Cost
     from autopq.search.trials.base import TrialRunner
     from training_methods.distributed import RankLauncher
 
@@ -71,6 +73,7 @@ class Worker:
         self._job_id = job_id
         self._attempt = attempt
         self._reporter = Reporter(self._database, job_id, attempt)
+        self._began = time.monotonic()
 
     def run(self) -> int:
         """The exit code."""
@@ -133,6 +136,7 @@ class Worker:
             runner=self._trials(task, meter),
             ranks=self._ranks(meter),
             warm_start=patiently(self._known_settings, unless=is_orphan),
+            spent=self._spent(meter),
         )
         result = fit.fit(table)
         if self._reporter.should_stop():
@@ -140,6 +144,13 @@ class Worker:
         result.model.save(self._directory)
         patiently(lambda: self._settings.storage.publish(self._directory), unless=is_orphan)
         return result
+
+    def _spent(self, meter: EnergyMeter) -> "Cost":
+        """What this attempt has taken so far: its limits are those of the job, not of the fit."""
+        from autopq.search.cost import Cost
+
+        meter.flush()
+        return Cost(time.monotonic() - self._began, meter.total_mj)
 
     def _trials(self, task: TaskConfig, meter: EnergyMeter) -> "TrialRunner | None":
         """Who runs the trials of the search, if the engine that started this process has kept

@@ -68,6 +68,11 @@ def permutation_importance(
     return sorted(found, key=lambda importance: -importance.increase)
 
 
+def forecasts_needed(windows: Windows) -> int:
+    """How many forecasts `permutation_importance` asks for."""
+    return min(len(windows), _MOST_WINDOWS) * (1 + _REPEATS * len(groups_of(windows.panel)))
+
+
 def groups_of(panel: Panel) -> tuple[str, ...]:
     """What can be taken away from a model on this panel."""
     statics = (STATICS,) if panel.statics is not None and len(panel.sizes) > 1 else ()

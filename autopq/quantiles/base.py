@@ -1,6 +1,8 @@
 """`QuantileModel`: turns point forecasts into distributions. The registry is in `registry.py`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -16,6 +18,26 @@ if TYPE_CHECKING:
 # `none`: stands without a point forecaster. `forecast`: needs point forecasts of the windows it is
 # asked about. `out_of_fold`: of its training windows as well, from fits that did not see them.
 NeedsPoint = Literal["none", "forecast", "out_of_fold"]
+
+
+def _go_on() -> None:
+    return None
+
+
+@contextmanager
+def interruptible(
+    models: Iterable["QuantileModel"], check_stop: Callable[[], None]
+) -> Iterator[None]:
+    """Let `check_stop`, which raises where the caller would have an end, be asked by models whose
+    forecasts take long."""
+    asked = list(models)
+    for model in asked:
+        model.check_stop = check_stop
+    try:
+        yield
+    finally:
+        for model in asked:
+            model.check_stop = _go_on
 
 
 class QuantileModel(ABC):
@@ -38,6 +60,8 @@ class QuantileModel(ABC):
     def __init__(self, **params: Any) -> None:
         self.params: dict[str, Any] = {**self.defaults(), **params}
         self.spread: float | None = None
+        # Asked now and then while many windows are forecast; see `interruptible`.
+        self.check_stop: Callable[[], None] = _go_on
 
     @classmethod
     def defaults(cls) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`FlowModel`: what all quantile models that sample a flow have in common."""
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -88,15 +89,20 @@ class FlowModel(QuantileModel):
         self, windows: Windows, points: Floats | None, paths: int, rng: np.random.Generator
     ) -> Floats:
         draws = self.draws(windows, points, paths, rng)
-        parts = [draws.paths(self._chosen, rows) for rows in draws.chunks()]
+        parts = [draws.paths(self._chosen, rows) for rows in self._chunks(draws)]
         return np.concatenate(parts) if parts else np.empty((0, paths, windows.horizon))
 
     def quantiles(
         self, windows: Windows, points: Floats | None, levels: Floats, rng: np.random.Generator
     ) -> Floats:
         draws = self.draws(windows, points, self.quantile_paths, rng)
-        parts = [draws.quantiles(self._chosen, rows, levels) for rows in draws.chunks()]
+        parts = [draws.quantiles(self._chosen, rows, levels) for rows in self._chunks(draws)]
         return np.concatenate(parts) if parts else np.empty((0, windows.horizon, len(levels)))
+
+    def _chunks(self, draws: Draws) -> Iterator[slice]:
+        for rows in draws.chunks():
+            self.check_stop()
+            yield rows
 
     @property
     def _chosen(self) -> float:

@@ -55,24 +55,15 @@ def leaderboard(
     chosen: list[tuple[Candidate, float]],
     *,
     min_coverage: float | None = None,
-    ended_by: str | None = None,
-    importance: Sequence[Importance] = (),
 ) -> list[LeaderboardRow]:
     """Rows ranked by validation score; what failed comes last, with its reason. Rows whose 90 %
-    interval holds less than `min_coverage` are marked, and so is the one of `chosen` members,
-    which also says which limit ended the search and how much its groups of inputs matter."""
+    interval holds less than `min_coverage` are marked, and so is the one of `chosen` members."""
     name = ENSEMBLE if len(chosen) > 1 else chosen[0][0].name
     rows = [_row(candidate) for candidate in candidates]
     rows += [_failed_row(point) for point in failed]
     if ensemble is not None:
         rows.append(_ensemble_row(ensemble))
     rows.sort(key=lambda row: row.validation.get(SCORE, float("inf")))
-    more: dict[str, Any] = {} if ended_by is None else {"ended_by": ended_by}
-    if importance:
-        more["importance"] = [group.as_dict() for group in importance]
-    rows = [
-        replace(row, details={**row.details, **more}) if row.name == name else row for row in rows
-    ]
     return [
         replace(
             row,
@@ -82,6 +73,24 @@ def leaderboard(
         )
         for rank, row in enumerate(rows, start=1)
     ]
+
+
+def annotated(
+    rows: Sequence[LeaderboardRow],
+    *,
+    ended_by: str | None,
+    left_out: Sequence[str],
+    importance: Sequence[Importance],
+) -> list[LeaderboardRow]:
+    """The rows with what is known only after them in the chosen one's details: which limit ended
+    what, what of the model's making was left out for it, and how much groups of inputs matter."""
+    found = {
+        "ended_by": ended_by,
+        "left_out": list(left_out),
+        "importance": [group.as_dict() for group in importance],
+    }
+    more = {name: value for name, value in found.items() if value}
+    return [replace(row, details={**row.details, **more}) if row.chosen else row for row in rows]
 
 
 def _missed(row: LeaderboardRow, min_coverage: float | None) -> str | None:

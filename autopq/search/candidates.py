@@ -2,6 +2,7 @@
 scored."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from autopq.evaluation.scores import evaluate
 from autopq.members import dense_quantiles
 from autopq.presets import REFERENCE_FORECASTER, REFERENCE_QUANTILE_MODEL, Effort
 from autopq.quantiles import registry
-from autopq.quantiles.base import QuantileModel
+from autopq.quantiles.base import QuantileModel, interruptible
 from autopq.quantiles.conformal import ConformalIntervals
 from autopq.quantiles.flow_cache import FlowCache
 from autopq.quantiles.recent_errors import RecentErrorCorrection
@@ -22,6 +23,9 @@ from autopq.search.points import PointFit, not_tried, richest
 from autopq.search.spread import search_spread
 from autopq.search.variants import Variant, variants
 from autopq.task import TaskConfig
+
+if TYPE_CHECKING:
+    from autopq.search.reserve import Reserve
 
 SCORE = "mean_pinball"
 
@@ -84,13 +88,14 @@ def fit_quantile_models(
     config: TaskConfig,
     context: FitContext,
     bench: Workbench,
+    reserve: "Reserve",
 ) -> list[Candidate]:
     """A fitted candidate for every combination the effort asks for. `points` come best first."""
     flows = FlowCache()
     trained: dict[str, Cost] = {}
     classes = [registry.load(name) for name in effort.quantile_models]
     return [
-        _fit(variant, point, splits, flows, trained, context, bench)
+        _fit(variant, point, splits, flows, trained, context, bench, reserve)
         for variant in variants(classes, effort, config.training_methods)
         for point in _standing_on(registry.load(variant.name), points, effort)
     ]
@@ -118,6 +123,7 @@ def _fit(
     trained: dict[str, Cost],
     context: FitContext,
     bench: Workbench,
+    reserve: "Reserve",
 ) -> Candidate:
     model = registry.create(variant.name, **variant.params)
     candidate = Candidate(point, model, variant.label)
@@ -148,6 +154,8 @@ def _fit(
         candidate.shared[point.label] = point.cost
         if model.needs_point == "out_of_fold":
             candidate.shared[f"{point.label}/folds"] = point.out_of_fold_cost
+    if candidate.error is None:
+        reserve.add(candidate)
     bench.advance(1, f"fitted {candidate.name}")
     return candidate
 
@@ -159,14 +167,17 @@ def search_spreads(
     config: TaskConfig,
     context: FitContext,
     bench: Workbench,
+    reserve: "Reserve",
 ) -> None:
     """Choose the spread of every candidate whose model has one, on validation windows."""
     for candidate in candidates:
         model, point = candidate.model, candidate.point
         if candidate.error or point is None or not model.has_spread:
             continue
-        if bench.exhausted:
+        if bench.should_stop():
+            bench.check_stop()
             candidate.error = f"its spread could not be searched: {bench.ended_by} was reached"
+            reserve.drop(candidate)
             continue
         with bench.trial(
             f"{candidate.name}/spread",
@@ -200,27 +211,48 @@ def score(
     config: TaskConfig,
     context: FitContext,
     bench: Workbench,
+    reserve: "Reserve",
 ) -> None:
-    """Validation and, where rows were held out, test scores of every candidate."""
-    for candidate in candidates:
+    """Validation and, where rows were held out, test scores of every candidate: of the references
+    first and whatever the budget, of the others where it has room for them."""
+    for candidate in sorted(candidates, key=lambda candidate: not candidate.reference):
         if candidate.error:
             continue
-        with bench.trial(
-            f"{candidate.name}/score",
-            {},
-            forecaster=candidate.point.name if candidate.point else None,
-            quantile_model=candidate.model.name,
-            training_method=candidate.model.training_method,
-        ) as trial:
-            candidate.validation = _validation(candidate, splits, config, context)
+        expected = reserve.begin_scoring(candidate)
+        if not candidate.reference and not bench.allows(expected):
+            candidate.error = f"not scored: {bench.ended_by} was reached"
+            reserve.drop(candidate)
+            continue
+        check_stop = bench.check_stop if candidate.reference else bench.check_budget
+        with (
+            bench.trial(
+                f"{candidate.name}/score",
+                {},
+                forecaster=candidate.point.name if candidate.point else None,
+                quantile_model=candidate.model.name,
+                training_method=candidate.model.training_method,
+            ) as trial,
+            interruptible([candidate.model], check_stop),
+        ):
+            parts = scored_parts(candidate, splits, config, context)
+            candidate.validation, candidate.test = parts
             trial.score = candidate.score
-            if len(splits.test):
-                points = candidate.point.test if candidate.point else None
-                rng = context.generator("score")
-                found = dense_quantiles(candidate.model, splits.test, points, config, rng)
-                candidate.test = scored(splits.test, found)
+        candidate.error = trial.error
         if trial.error:
-            candidate.error, candidate.validation = trial.error, None
+            reserve.drop(candidate)
+
+
+def scored_parts(
+    candidate: Candidate, splits: Splits, config: TaskConfig, context: FitContext
+) -> tuple[Scored, Scored | None]:
+    """A candidate's scores on validation and, where rows were held out, on test windows."""
+    validation = _validation(candidate, splits, config, context)
+    if not len(splits.test):
+        return validation, None
+    points = candidate.point.test if candidate.point else None
+    rng = context.generator("score")
+    found = dense_quantiles(candidate.model, splits.test, points, config, rng)
+    return validation, scored(splits.test, found)
 
 
 def scored(windows: Windows, quantiles: Floats) -> Scored:

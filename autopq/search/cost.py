@@ -2,16 +2,18 @@
 reason."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from autopq.energy import EnergyMeter, Span
 from autopq.errors import AutoPQError, Stopped
 from autopq.observer import Observer, Phase, TrialRecord
 from autopq.search.trials.base import Finished, TrialRequest
 from training_methods.outcomes import RankLost
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,12 @@ class Cost:
     def __add__(self, other: "Cost") -> "Cost":
         return Cost(self.seconds + other.seconds, self.energy_mj + other.energy_mj)
 
+    def __mul__(self, factor: float) -> "Cost":
+        return Cost(self.seconds * factor, round(self.energy_mj * factor))
+
+
+NOTHING = Cost()
+
 
 @dataclass
 class TrialResult:
@@ -37,13 +45,19 @@ class TrialResult:
     params: dict[str, Any] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     error: str | None = None
+    stopped: bool = False  # by the budget
 
 
 class SearchBudget(Protocol):
     """See `search.budget.Budget`."""
 
+    kept: Cost
+
     @property
     def ended_by(self) -> str | None: ...
+
+    @property
+    def limited(self) -> bool: ...
 
     def spent(self) -> bool: ...
 
@@ -66,6 +80,7 @@ class Workbench:
         self._phase: Phase = "audit"
         self._done = 0.0
         self._planned = 1.0
+        self.left_out: list[str] = []  # what was optional and the budget had no room for
 
     def plan(self, units: float) -> None:
         """How many units of work lie ahead in all; see `advance`."""
@@ -90,8 +105,18 @@ class Workbench:
 
     @property
     def ended_by(self) -> str | None:
-        """The limit that ended the search, if one did."""
+        """The limit that something was left out for, if it was."""
         return self._budget.ended_by if self._budget is not None else None
+
+    @property
+    def limited(self) -> bool:
+        """Whether time or electricity are."""
+        return self._budget is not None and self._budget.limited
+
+    def keep(self, cost: Cost) -> None:
+        """Keep so much back of the budget, from now on."""
+        if self._budget is not None:
+            self._budget.kept = cost
 
     def count_trial(self) -> None:
         if self._budget is not None:
@@ -101,14 +126,37 @@ class Workbench:
         """Whether the budget has room for work that takes `more`."""
         return self._budget is None or self._budget.allows(more)
 
+    def attempt(self, what: str, expected: Cost, work: Callable[[], T]) -> T | None:
+        """What optional `work` gives; None where the budget has no room for what it is expected to
+        take, or ends it: then `what` is noted as left out."""
+        if self.allows(expected):
+            try:
+                return work()
+            except Stopped:
+                self.check_stop()
+        self.left_out.append(what)
+        return None
+
     def check_stop(self) -> None:
         if self._observer.should_stop():
             raise Stopped("stopped on request")
+
+    def check_budget(self) -> None:
+        """Raises Stopped also where all but what is kept back of the budget is spent."""
+        if self.should_stop():
+            self.check_stop()
+            raise Stopped(f"{self.ended_by} was reached")
 
     def should_stop(self) -> bool:
         """Whether trials of the search should end; see `trials.base.Floor`."""
         over = self._budget is not None and self._budget.over()
         return self._observer.should_stop() or over
+
+    @contextmanager
+    def labelled(self, name: str) -> Iterator[None]:
+        """Meter a part of a phase under its own name; it is no trial, and its errors pass on."""
+        with self._meter.trial(name):
+            yield
 
     @contextmanager
     def metered(self, request: TrialRequest, process: int | None) -> Iterator[Span]:
@@ -150,6 +198,12 @@ class Workbench:
         if trial.error is not None:
             raise AutoPQError(trial.error)
 
+    @staticmethod
+    def require_time(trial: TrialResult) -> None:
+        """Raise Stopped for a trial that the budget ended."""
+        if trial.stopped:
+            raise Stopped(trial.error)
+
     @contextmanager
     def trial(
         self,
@@ -176,10 +230,10 @@ class Workbench:
             except (MemoryError, RankLost):
                 raise  # the machine's doing, not the candidate's
             except Stopped:
-                # The budget ends a search; only the caller ends the fit.
-                if self._observer.should_stop() or not self.exhausted:
+                # The budget ends a trial; only the caller ends the fit.
+                if self._observer.should_stop() or self.ended_by is None:
                     raise
-                result.error = f"stopped when {self.ended_by} was reached"
+                result.error, result.stopped = f"stopped when {self.ended_by} was reached", True
             except Exception as error:
                 result.error = f"{type(error).__name__}: {error}"
         result.cost = Cost(time.perf_counter() - began, span.energy_mj)

@@ -24,7 +24,7 @@ from autopq.task import TaskConfig
 
 _MOST_PICKS = 12
 # Every member is refitted and predicts in production; a fourth one has yet to show its worth.
-_MOST_MEMBERS = 3
+MOST_MEMBERS = 3
 # The share of its loss an average must save to be worth several models in production.
 _WORTHWHILE = 0.002
 # The share of validation loss that is given up for an equal average of different kinds ...
@@ -100,7 +100,7 @@ def _one_of_each_kind(usable: list[Candidate]) -> list[Candidate]:
         limit = _NOT_FAR_BEHIND if candidate.point is None else _CLOSE
         if candidate.score <= ranked[0].score * limit:
             best.setdefault(candidate.model.name, candidate)
-    return list(best.values())[:_MOST_MEMBERS]
+    return list(best.values())[:MOST_MEMBERS]
 
 
 def _pick(
@@ -114,7 +114,7 @@ def _pick(
     counts[first] = 1
     total, best = parts[first].copy(), usable[first].score
     for picks in range(2, _MOST_PICKS + 1):
-        full = sum(count > 0 for count in counts) == _MOST_MEMBERS
+        full = sum(count > 0 for count in counts) == MOST_MEMBERS
         scores = [
             np.inf
             if full and not counts[i]

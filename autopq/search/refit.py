@@ -8,7 +8,7 @@ from autopq.data.splits import Splits, fit_windows
 from autopq.members import Member
 from autopq.presets import Effort
 from autopq.search.candidates import Candidate
-from autopq.search.cost import Cost, Workbench
+from autopq.search.cost import NOTHING, Cost, Workbench
 from autopq.search.points import PointFit
 from autopq.task import TaskConfig
 
@@ -75,8 +75,7 @@ def refit_cost(chosen: list[tuple[Candidate, float]]) -> Cost:
     """What a refit takes at most: about what the first fits did, with some more rows."""
     refitted = _refitted(chosen)
     shared = {key: cost for c, _ in refitted for key, cost in c.shared.items()}
-    total = sum([*(c.own for c, _ in refitted), *shared.values()], Cost())
-    return Cost(total.seconds * _MORE_ROWS, round(total.energy_mj * _MORE_ROWS))
+    return sum([*(c.own for c, _ in refitted), *shared.values()], NOTHING) * _MORE_ROWS
 
 
 def members(chosen: list[tuple[Candidate, float]]) -> tuple[Member, ...]:

@@ -66,7 +66,7 @@ def search_spread(
         study = optuna.create_study(sampler=sampler)
         for share in _START:
             study.enqueue_trial({"spread": low * (high / low) ** share})
-        while len(best) < trials and not _settled(best):
+        while len(best) < trials and not _settled(best) and not _ended(best, bench):
             proposal = study.ask()
             spread = proposal.suggest_float("spread", low, high, log=True)
             with bench.trial(
@@ -93,6 +93,11 @@ def _settled(best: list[float]) -> bool:
     if len(best) < len(_START) + _PATIENCE:
         return False
     return best[-1 - _PATIENCE] - best[-1] < _GAIN * abs(best[-1])
+
+
+def _ended(best: list[float], bench: Workbench) -> bool:
+    """Whether the budget ends the search, which keeps what it has found."""
+    return bool(best) and bool(np.isfinite(best[-1])) and bench.should_stop()
 
 
 def _score(

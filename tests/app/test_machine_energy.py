@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,12 @@ from sqlalchemy import func, select
 from app.core.database import Database
 from app.core.schema import open_database
 from app.energy import repository
+from app.energy.metering import board_path
 from app.energy.tables import EnergyLedgerRow, HostEnergyRow, HostEnergyShareRow
-from autopq.energy.host_meter import PARTS, Parts
+from app.settings import Settings
+from autopq.energy.board import Board
+from autopq.energy.host_meter import PARTS, Parts, Rates
+from autopq.energy.source import SyntheticSource
 
 pytestmark = pytest.mark.slow
 
@@ -110,9 +116,8 @@ def test_a_machine_whose_meter_is_killed_goes_on_with_another(
     assert total > 0
 
 
-ALONE = """
-import os, socket, sys, threading
-from pathlib import Path
+CUT_OFF = """
+import os, socket, threading
 
 def refuse(*_, **__):
     raise AssertionError("no network call is allowed")
@@ -120,7 +125,8 @@ def refuse(*_, **__):
 for name in ("connect", "connect_ex", "sendto"):
     setattr(socket.socket, name, refuse)
 socket.getaddrinfo = refuse
-
+"""
+MACHINE = """
 from app.core import migrations
 from app.core.schema import open_database
 from app.energy.host import Host
@@ -136,13 +142,33 @@ Host(settings).run()
 """
 
 
-def test_the_meter_calls_nobody_and_leaves_nothing(tmp_path: Path) -> None:
+WORKER = """
+import time
+from app.energy.metering import worker_meter
+from app.settings import Settings
+
+settings, rows = Settings(), []
+with worker_meter(settings, rows.append) as meter:
+    for name in ("select", "refit"):
+        with meter.phase(name), meter.trial("a trial"):
+            until = time.process_time() + 0.1
+            while time.process_time() < until:
+                sum(range(1000))
+            meter.flush()
+assert {row.provenance.tool for row in rows} == {"the test's"}, "they came from the board"
+assert {row.phase for row in rows} >= {"select", "refit"}
+assert meter.total_mj == sum(row.total_mj for row in rows) > 0
+"""
+
+
+def run_cut_off(program: str, tmp_path: Path) -> str:
+    """What a process printed that could reach no network; it must have left nothing but in its
+    data folder."""
     folders = {name: tmp_path / name for name in ("HOME", "TMPDIR", "AUTOPQ_DATA_DIR")}
-    for folder in folders.values():
-        folder.mkdir()
-    (tmp_path / "work").mkdir()
+    for folder in (*folders.values(), tmp_path / "work"):
+        folder.mkdir(exist_ok=True)
     done = subprocess.run(
-        [sys.executable, "-c", ALONE],
+        [sys.executable, "-c", CUT_OFF + program],
         cwd=tmp_path / "work",
         env={
             **os.environ,
@@ -154,13 +180,32 @@ def test_the_meter_calls_nobody_and_leaves_nothing(tmp_path: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "could not be metered" not in done.stdout + done.stderr
+    left = [path for name in ("HOME", "TMPDIR", "work") for path in (tmp_path / name).rglob("*")]
+    assert left == []
+    return done.stdout + done.stderr
+
+
+def test_the_meter_calls_nobody_and_leaves_nothing(tmp_path: Path) -> None:
+    assert "could not be metered" not in run_cut_off(MACHINE, tmp_path)
     database = open_database(f"sqlite:///{tmp_path / 'AUTOPQ_DATA_DIR' / 'autopq.sqlite3'}")
     with database.read() as session:
         [page] = session.scalars(select(HostEnergyRow)).all()
         assert of(page).total_mj > 0
         assert of(page) == Parts.sum(of(share) for share in page.shares)
     database.close()
-    left = [path for name in ("HOME", "TMPDIR", "work") for path in (tmp_path / name).rglob("*")]
-    assert left == []
     assert list((tmp_path / "AUTOPQ_DATA_DIR" / "energy").iterdir()) == []
+
+
+def test_a_worker_reads_its_share_off_the_board_and_calls_nobody(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path / "AUTOPQ_DATA_DIR")
+    settings.storage.prepare()
+    shown = board_path(settings)
+    Board(shown).post(
+        {},
+        sampled_at=time.monotonic(),
+        rates=Rates(40.0, 5.0),
+        provenance=replace(SyntheticSource(time.monotonic).provenance(), tool="the test's"),
+    )
+    before = set(settings.data_dir.rglob("*"))
+    assert "does not run" not in run_cut_off(WORKER, tmp_path)
+    assert set(settings.data_dir.rglob("*")) == before

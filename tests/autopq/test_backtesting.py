@@ -97,7 +97,7 @@ def test_a_backtest_that_fails_costs_no_model(
     def fail(*_: object) -> None:
         raise RuntimeError("no")
 
-    monkeypatch.setattr("autopq.pipeline.backtest_chosen", fail)
+    monkeypatch.setattr("autopq.finishing.backtest_chosen", fail)
     result = AutoPQ(TaskConfig(**SETTINGS)).fit(table)
     assert result.backtest is None
     assert result.model.predict().item_ids

@@ -178,12 +178,26 @@ BURN = (
 )
 
 
+WORK_S = 0.8
+# So much CPU time, at that share of a core, and then nothing.
+WORK = (
+    "import sys, time\n"
+    "work, share = float(sys.argv[1]), float(sys.argv[2])\n"
+    "began = time.process_time()\n"
+    "while time.process_time() - began < work:\n"
+    "    until = time.process_time() + 0.02 * share\n"
+    "    while time.process_time() < until: sum(range(500))\n"
+    "    time.sleep(0.02 * (1 - share))\n"
+    "time.sleep(600)\n"
+)
+
+
 @pytest.fixture
 def burners() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(seconds: float, share: float) -> subprocess.Popen[bytes]:
-        started.append(subprocess.Popen([sys.executable, "-c", BURN, str(seconds), str(share)]))
+    def start(seconds: float, share: float, program: str = BURN) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen([sys.executable, "-c", program, str(seconds), str(share)]))
         return started[-1]
 
     yield start
@@ -219,6 +233,36 @@ def test_two_busy_processes_share_this_machine(load: float, burners: Callable[..
     assert joules_per_second[0] == pytest.approx(joules_per_second[1], rel=0.15)
     cores = os.cpu_count() or 1
     assert joules_per_second[0] == pytest.approx(100_000 / cores, rel=0.25)
+
+
+@pytest.mark.parametrize("load", [1.0, 0.5])
+def test_equal_work_takes_equal_energy_on_this_machine(
+    load: float, burners: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    """Two processes at once until each has done the same, however long either had to wait for a
+    core: what both took and what was not theirs is the machine's figure, to the millijoule."""
+    source = CodeCarbonHost("DEU", cpu_watts=100.0, ram_watts=10.0, gpus=False)
+    meter: HostMeter[str] = HostMeter(source)
+    meter.start()
+    names = ("a", "b")
+    for name in names:
+        meter.add(name, ProcessTree(burners(WORK_S, load, WORK).pid))
+    took, host, rest = dict.fromkeys(names, Parts()), Parts(), Parts()
+    deadline = time.monotonic() + 60
+    used, before = (0.0, 0.0), (-1.0, -1.0)
+    while min(used) < WORK_S or used != before:  # to the end of their work, and no further
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+        interval = meter.sample()
+        host += interval.host
+        rest += interval.rest
+        took = {name: took[name] + interval.shares[name] for name in names}
+        before, used = used, (meter.cpu_seconds("a"), meter.cpu_seconds("b"))
+    source.stop()
+    assert Parts.sum([*took.values(), rest]) == host
+    a, b = (parts.cpu_mj + parts.idle_mj for parts in took.values())
+    assert a == pytest.approx(b, rel=0.15)
+    assert a > WORK_S * 100_000 / (os.cpu_count() or 1) * 0.75
 
 
 def test_a_tree_around_others_is_charged_without_them(burners: Callable[..., object]) -> None:

@@ -13,8 +13,8 @@ from autopq.energy.source import SyntheticSource
 from autopq.errors import Stopped
 from autopq.observer import SilentObserver
 from autopq.presets import EFFORTS
-from autopq.search.budget import SEARCH_SHARE, Budget
-from autopq.search.cost import Cost
+from autopq.search.budget import MARGIN, Budget
+from autopq.search.cost import NOTHING, Cost
 
 
 class Clock:
@@ -32,21 +32,42 @@ def table(days=60):
     return pd.DataFrame({"timestamp": time, "target": 5 + np.sin(hours * np.pi / 12) + noise})
 
 
-def budget(clock, meter=None, **limits):
+def budget(clock, meter=None, spent=NOTHING, **limits):
     made = meter or EnergyMeter(SyntheticSource(clock))
-    return Budget(TaskConfig(**limits), made, clock=clock)
+    return Budget(TaskConfig(**limits), made, spent=spent, clock=clock)
 
 
-def test_the_search_ends_early_enough_for_the_rest():
+def test_the_search_may_use_all_that_is_not_kept_back():
     clock = Clock()
     made = budget(clock, time_limit=100)
-    clock.now = 100 * SEARCH_SHARE
+    made.kept = Cost(seconds=30)
+    clock.now = 100 * (1 - MARGIN) - 30
     assert not made.spent()
+    assert made.ended_by is None
     clock.now += 0.1
     assert made.spent()
     assert made.ended_by == "time_limit"
-    assert made.allows(Cost(seconds=39))
-    assert not made.allows(Cost(seconds=41))
+    made.kept = Cost(seconds=10)
+    assert made.spent(), "what has ended does not begin again"
+    assert made.allows(Cost(seconds=19))
+    assert not made.allows(Cost(seconds=20))
+
+
+def test_what_is_left_out_names_its_limit():
+    made = budget(Clock(), time_limit=100, energy_limit_wh=1)
+    assert made.allows(Cost(seconds=90))
+    assert made.ended_by is None
+    assert not made.allows(Cost(seconds=90, energy_mj=3_600_000))
+    assert made.ended_by == "energy_limit_wh"
+    assert not made.spent(), "something smaller may still fit"
+
+
+def test_what_was_spent_before_the_fit_counts():
+    clock = Clock()
+    made = budget(clock, time_limit=100, spent=Cost(seconds=60))
+    clock.now = 30.0
+    assert made.allows(Cost(seconds=6))
+    assert not made.allows(Cost(seconds=8))
 
 
 def test_watt_hours_are_counted_from_the_start_of_the_fit():
@@ -56,7 +77,10 @@ def test_watt_hours_are_counted_from_the_start_of_the_fit():
         meter.flush()
         made = budget(clock, meter, energy_limit_wh=10)
         assert not made.spent()
-        clock.now = 17.0
+        clock.now = 19.6
+        meter.flush()
+        assert not made.spent()
+        clock.now = 19.8
         meter.flush()
         assert made.spent()
     assert made.ended_by == "energy_limit_wh"
@@ -69,7 +93,7 @@ def test_watt_hours_are_seen_while_a_trial_still_runs():
         made = budget(clock, meter, energy_limit_wh=10)
         clock.now = 5.0
         assert not made.over()
-        clock.now = 6.5
+        clock.now = 9.8
         assert made.over()
         assert made.ended_by == "energy_limit_wh"
 
