@@ -44,6 +44,7 @@ from app.engine.supervisor import Supervisor
 from app.forecasts.endpoints import router as forecasts
 from app.health.endpoints import router as health
 from app.jobs.endpoints import router as jobs
+from app.jobs.updates import router as updates
 from app.metrics.endpoints import router as metrics_router
 from app.metrics.registry import Metrics
 from app.models.endpoints import router as models
@@ -61,6 +62,7 @@ API = (
     jobs,
     backtests,
     models,
+    updates,
     forecasts,
     compatibility,
     energy,

@@ -64,6 +64,13 @@ def promote(
 
 
 @app.command()
+def update(model: Model, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Queue a job that takes the model to the newest rows of its dataset, without a search."""
+    with connected(url) as client:
+        output.show(client.update_model(model), output.job_table, as_json)
+
+
+@app.command()
 def monitoring(
     model: Model,
     actuals: Annotated[

@@ -292,6 +292,26 @@ class AsyncClient:
         """Let `name@alias` mean this model from now on."""
         return await self._send(calls.promote(model, alias))
 
+    async def update_model(
+        self,
+        model: str,
+        *,
+        dataset_version: int | None = None,
+        priority: int | None = None,
+        deadline: datetime | None = None,
+        webhook: str | None = None,
+    ) -> Job:
+        """Queue a job that takes the model to the newest rows of its dataset, without a search; its
+        model is the next version of the name."""
+        call = calls.update_model(
+            model,
+            dataset_version=dataset_version,
+            priority=priority,
+            deadline=deadline,
+            webhook=webhook,
+        )
+        return await self._send(call)
+
     async def download_model(self, model: str, path: str | Path) -> Path:
         """Write the model's files as one ZIP; unpacked, `autopq.FittedModel.load` reads them."""
         written = Path(path)

@@ -176,6 +176,13 @@ def promote(reference: str, alias: str) -> Call[Model]:
     return Call("POST", f"/v1/models/{reference}/promote", _one(Model), json={"alias": alias})
 
 
+def update_model(
+    reference: str, *, webhook: str | None, deadline: datetime | None, **more: Any
+) -> Call[Job]:
+    body = _given({**more, **_when_and_where(webhook, deadline)})
+    return Call("POST", f"/v1/models/{reference}/updates", _one(Job), json=body, creates=True)
+
+
 def download(reference: str) -> Call[httpx.Response]:
     return Call("GET", f"/v1/models/{reference}/download", lambda got: got, accept="*/*")
 

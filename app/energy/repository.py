@@ -169,8 +169,8 @@ def newest_host(session: ReadSession) -> str | None:
 
 
 def succeeded_on(session: ReadSession, host: str, *, limit: int) -> Sequence[Row[Any]]:
-    """Newest jobs that succeeded on a machine: their config, the rows of their table, and when
-    their last attempt began and ended."""
+    """Newest jobs that succeeded on a machine, but those without a search: their config, the rows
+    of their table, and when their last attempt began and ended."""
     there = (
         select(HostShare.job_id)
         .join(HostEnergy, HostEnergy.id == HostShare.host_energy_id)
@@ -196,7 +196,7 @@ def succeeded_on(session: ReadSession, host: str, *, limit: int) -> Sequence[Row
                 DatasetVersionRow.version == JobRow.dataset_version,
             ),
         )
-        .where(JobRow.state == "succeeded", JobRow.id.in_(there))
+        .where(JobRow.state == "succeeded", JobRow.update_of.is_(None), JobRow.id.in_(there))
         .order_by(JobRow.id.desc())
         .limit(limit)
     )

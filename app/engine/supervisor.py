@@ -116,11 +116,11 @@ class Supervisor:
         log.info("supervising")
         with self._database.read() as session:
             left = repository.open_attempts(session)
-            configs = [repository.get(session, found.job_id).config for found in left]
-        for found, config in zip(left, configs, strict=True):
+            needs = [needs_of(repository.get(session, found.job_id)) for found in left]
+        for found, kept in zip(left, needs, strict=True):
             attempt = (found.job_id, found.number)
             if found.handle is not None:
-                if self._engine.adopt(found.handle, needs_of(config)):
+                if self._engine.adopt(found.handle, kept):
                     self._handles[attempt] = found.handle
                     log.info("attempt taken up", job_id=attempt[0], attempt=attempt[1])
                     continue
@@ -233,7 +233,7 @@ class Supervisor:
             attempt = transitions.claim_next(session, now(), self._limits, self._room)
             if attempt is None:
                 return None
-            return attempt, needs_of(repository.get(session, attempt[0]).config)
+            return attempt, needs_of(repository.get(session, attempt[0]))
 
     def _room(self, needs: Needs) -> Room:
         found = self._engine.room(needs)

@@ -8,13 +8,13 @@ A job for which there is no place now keeps its turn: smaller ones behind it wou
 ever. One for which there never will be a place is passed over.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Select, func, select
+from sqlalchemy import Row, Select, func, select
 from sqlalchemy.orm import aliased
 
 from app.accounts.tables import TenantRow
@@ -45,10 +45,13 @@ def anywhere(needs: Needs) -> Room:
     return "now"
 
 
-def needs_of(config: Mapping[str, Any]) -> Needs:
-    """What a job takes beside its worker."""
+def needs_of(job: JobRow | Row[Any]) -> Needs:
+    """What a job takes beside its worker. One that updates a model searches nothing, and trains no
+    network."""
+    if job.update_of is not None:
+        return Needs()
     try:
-        task = TaskConfig.model_validate(config)
+        task = TaskConfig.model_validate(job.config)
     except ValidationError:
         return Needs()  # of another version; the worker will say what is wrong with it
     return Needs(task.training_methods.most_ranks, widest_round(task))
@@ -64,7 +67,7 @@ def next_job(
     for turn in sorted(turns, key=lambda t: (t.at_work, t.last or _NEVER, t.tenant_id)):
         if limits.per_tenant is not None and turn.at_work >= limits.per_tenant:
             continue
-        query = select(JobRow.id, JobRow.config).where(
+        query = select(JobRow.id, JobRow.config, JobRow.update_of).where(
             JobRow.state == "queued", JobRow.tenant_id == turn.tenant_id
         )
         if full:
@@ -74,10 +77,10 @@ def next_job(
             # On PostgreSQL two that claim at once take different jobs, and neither waits.
             query = query.with_for_update(skip_locked=True)
         for skip, most in ((0, 1), (1, _LOOK_AHEAD)):  # the first is nearly always the one
-            for job_id, config in session.execute(query.offset(skip).limit(most)):
-                found = room(needs_of(config))
+            for job in session.execute(query.offset(skip).limit(most)):
+                found = room(needs_of(job))
                 if found != "never":
-                    return job_id if found == "now" else None
+                    return job.id if found == "now" else None
     return None
 
 

@@ -27,7 +27,7 @@ from app.checks.sources import TableSource
 from app.core import ids
 from app.core.clock import now
 from app.core.database import patiently
-from app.core.errors import Problem, from_input_error
+from app.core.errors import NotFoundError, Problem, from_input_error
 from app.core.logs import configure_logs
 from app.core.plain import plain
 from app.core.schema import open_database
@@ -122,11 +122,14 @@ class Worker:
 
     def _fit(self, meter: EnergyMeter) -> "FitResult":
         # Imported under the meter and the heartbeat: it takes seconds and is part of the job.
-        from autopq import AutoPQ
+        from autopq import AutoPQ, FittedModel, update
 
-        task, source = self._task()
-        config = within_limits(task, self._settings)
+        task, source, former = self._task()
         table = source.read(self._settings.table_limits)
+        if former is not None:
+            model = FittedModel.load(former)
+            return self._saved(update(model, table, observer=self._reporter, meter=meter))
+        config = within_limits(task, self._settings)
         store = store_of(self._settings, self._job_id)
         fit = AutoPQ(
             config,
@@ -138,7 +141,9 @@ class Worker:
             warm_start=patiently(self._known_settings, unless=is_orphan),
             spent=self._spent(meter),
         )
-        result = fit.fit(table)
+        return self._saved(fit.fit(table))
+
+    def _saved(self, result: "FitResult") -> "FitResult":
         if self._reporter.should_stop():
             raise Stopped("stopped after the fit")
         result.model.save(self._directory)
@@ -170,17 +175,32 @@ class Worker:
 
         return RayRanks(meter.add, self._reporter.current_phase)
 
-    def _task(self) -> tuple[TaskConfig, TableSource]:
-        job, table = patiently(self._rows, unless=is_orphan)
+    def _task(self) -> tuple[TaskConfig, TableSource, Path | None]:
+        """The task, its table, and the files of the model that the job updates, if it does."""
+        job, table, model = patiently(self._rows, unless=is_orphan)
         storage = self._settings.storage
-        kept = storage.dataset(table.dataset_id, table.version)
-        path = patiently(lambda: storage.bring(kept), unless=is_orphan)
-        return TaskConfig.model_validate(job.config), TableSource(path, table.media_type)
 
-    def _rows(self) -> tuple[JobRow, DatasetVersionRow]:
+        def bring(kept: Path) -> Path:
+            return patiently(lambda: storage.bring(kept), unless=is_orphan)
+
+        path = bring(storage.dataset(table.dataset_id, table.version))
+        former = None
+        if model is not None:
+            former = bring(storage.attempt_model(model.job_id, model.attempt))
+        task = TaskConfig.model_validate(job.config)
+        return task, TableSource(path, table.media_type), former
+
+    def _rows(self) -> tuple[JobRow, DatasetVersionRow, ModelRow | None]:
+        """Raises AutoPQError where the model to update is gone."""
         with self._database.read() as session:
             job = repository.get(session, self._job_id)
-            return job, datasets.version(session, job.dataset_id, job.dataset_version)
+            table = datasets.version(session, job.dataset_id, job.dataset_version)
+            if job.update_of is None:
+                return job, table, None
+            try:
+                return job, table, models.get(session, job.update_of)
+            except NotFoundError as error:
+                raise AutoPQError(f"the model to update, {job.update_of}, was deleted") from error
 
     def _known_settings(self) -> list[WarmStart]:
         """What to try first; nothing where the job did not ask for it."""

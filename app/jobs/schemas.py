@@ -71,6 +71,19 @@ class JobRerun(RequestBody):
     webhook: WebhookCreate | None = None
 
 
+class ModelUpdate(RequestBody):
+    """Which rows a model is to be taken to, and when."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"priority": 10}]})
+
+    dataset_version: Version | None = Field(
+        None, description="Of the model's dataset; the newest by default."
+    )
+    priority: int = Field(0, ge=-100, le=100)
+    deadline: Instant | None = None
+    webhook: WebhookCreate | None = None
+
+
 class Links(BaseModel):
     """Where the rest of a job is."""
 
@@ -116,6 +129,9 @@ class Job(BaseModel):
     priority: int
     deadline: datetime | None
     rerun_of: str | None = Field(description="The job that this one repeats.")
+    update_of: str | None = Field(
+        None, description="The model that this job takes to newer rows, without a search."
+    )
     webhook: str | None = Field(description="Where the job's end is told.")
     attempt: int = Field(description="How often a worker process was started for it.")
     error: Problem | None = Field(description="Why it failed.")

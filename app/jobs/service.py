@@ -18,7 +18,7 @@ from app.datasets import service as datasets
 from app.energy import limits
 from app.forecasts import repository as forecasts
 from app.jobs import repository, transitions
-from app.jobs.schemas import Job, JobCreate, JobRerun, Links
+from app.jobs.schemas import Job, JobCreate, JobRerun, Links, ModelUpdate
 from app.jobs.states import TERMINAL
 from app.jobs.tables import JobRow, LeaderboardEntryRow
 from app.models import repository as models
@@ -32,7 +32,12 @@ from autopq.task import TaskConfig
 
 
 def create(
-    context: RequestContext, request: JobCreate, once: Effect, rerun_of: str | None = None
+    context: RequestContext,
+    request: JobCreate,
+    once: Effect,
+    *,
+    rerun_of: str | None = None,
+    update_of: str | None = None,
 ) -> Job:
     """Audit the dataset under the config and queue the job. Raises NotFoundError, InputError,
     TooManyError."""
@@ -70,6 +75,7 @@ def create(
         priority=request.priority,
         deadline=request.deadline,
         rerun_of=rerun_of,
+        update_of=update_of,
     )
     url = None if request.webhook is None else str(request.webhook.url)
     with context.write() as session:
@@ -89,6 +95,8 @@ def rerun(context: RequestContext, job_id: str, changes: JobRerun, once: Effect)
     """Queue the job once more, with changed settings. Raises what `create` raises."""
     with context.read() as session:
         job = repository.get(session, job_id)
+    if job.update_of is not None and changes.config:
+        raise invalid("config", "an update has its model's settings.", "Start a job instead.")
     try:
         config = TaskConfig.model_validate({**job.config, **changes.config})
     except ValidationError as error:
@@ -104,7 +112,25 @@ def rerun(context: RequestContext, job_id: str, changes: JobRerun, once: Effect)
         deadline=changes.deadline,
         webhook=changes.webhook,
     )
-    return create(context, request, once, rerun_of=job_id)
+    return create(context, request, once, rerun_of=job_id, update_of=job.update_of)
+
+
+def update(context: RequestContext, reference: str, request: ModelUpdate, once: Effect) -> Job:
+    """Queue a job that takes a model to newer rows of its dataset. Raises what `create` raises."""
+    with context.read() as session:
+        model = models.get(session, reference)
+        job = models.job_of(session, model)
+    unlimited = dict.fromkeys(("time_limit", "energy_limit_wh", "max_trials"))  # of a search
+    asked = JobCreate(
+        dataset_id=job.dataset_id,
+        dataset_version=request.dataset_version,
+        model_name=model.name,
+        config=TaskConfig.model_validate(job.config | unlimited),
+        priority=request.priority,
+        deadline=request.deadline,
+        webhook=request.webhook,
+    )
+    return create(context, asked, once, update_of=model.id)
 
 
 def _check_components(config: TaskConfig) -> None:

@@ -62,6 +62,7 @@ class JobRow(TenantOwned, Base):
     deadline: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]  # the row stays, for what its job took
     rerun_of: Mapped[str | None] = mapped_column(String(48))
+    update_of: Mapped[str | None] = mapped_column(String(48))  # the model it takes to newer rows
 
 
 class AttemptRow(Base):

@@ -104,6 +104,7 @@ class House:
             "/v1/datasets/{dataset_id}/rows": ({"json": rows}, {"json": other_rows}),
             "/v1/jobs": ({"json": body}, {"json": {**body, "priority": 1}}),
             "/v1/jobs/{job_id}/rerun": ({"json": {}}, {"json": {"priority": 1}}),
+            "/v1/models/{model_id}/updates": ({"json": {}}, {"json": {"priority": 1}}),
             "/v1/models/{model_id}/forecasts": ({"json": {}}, {"json": {"paths": 7}}),
             "/v1/keys": ({"json": {"name": "one"}}, {"json": {"name": "other"}}),
             "/v1/webhook-secret": ({}, {"params": {"another": "request"}}),
