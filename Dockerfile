@@ -1,34 +1,59 @@
-# The embedded service in one image: API, supervisor and CPU workers.
-FROM python:3.11-slim AS build
+# syntax=docker/dockerfile:1
+# One image for every process of the service: API, supervisor, and the head and workers of a Ray
+# cluster.
+#
+#   docker build -t autopq-service:0.1.0 .
+#   docker build -t autopq-service:0.1.0-cuda --build-arg VARIANT=cuda .
+ARG PYTHON=3.11-slim-bookworm
+
+FROM python:${PYTHON} AS build
+SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 WORKDIR /src
 RUN python -m venv /opt/autopq
-COPY requirements.lock ./
-# torch comes first and alone. Set TORCH_INDEX to the package index that holds the build wanted
-# (CPU only, or one CUDA version); the default index brings the CUDA build of several gigabytes.
+COPY requirements.lock requirements-cluster.lock ./
+# torch comes first and alone: with it in place nothing below asks for another build of it.
+# `cpu` takes the build without CUDA; `cuda` the usual one, of several gigabytes, which brings the
+# CUDA libraries with it and needs only a driver on the machine. TORCH_INDEX names another package
+# index, for another version of CUDA.
+ARG VARIANT=cpu
 ARG TORCH_INDEX=
-RUN /opt/autopq/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
-    "$(grep '^torch==' requirements.lock)"
-RUN /opt/autopq/bin/pip install --no-cache-dir -r requirements.lock
+RUN --mount=type=cache,target=/root/.cache/pip \
+    case "$VARIANT" in \
+        cpu) index="${TORCH_INDEX:-https://download.pytorch.org/whl/cpu}" ;; \
+        cuda) index="$TORCH_INDEX" ;; \
+        *) echo "VARIANT is cpu or cuda, not $VARIANT" >&2; exit 1 ;; \
+    esac \
+    && /opt/autopq/bin/pip install ${index:+--index-url "$index"} \
+        "$(grep '^torch==' requirements.lock)"
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY app app
 COPY autopq autopq
 COPY training_methods training_methods
 COPY migrations migrations
-RUN /opt/autopq/bin/pip install --no-cache-dir --no-deps .
+# `cluster` is what processes beyond one machine need, PostgreSQL's driver and Ray. What runs on
+# one machine only does with less: --build-arg EXTRAS=statistical
+ARG EXTRAS=cluster,s3,statistical
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /opt/autopq/bin/pip install -c requirements.lock -c requirements-cluster.lock ".[$EXTRAS]"
 
-FROM python:3.11-slim
-# LightGBM needs the OpenMP runtime.
+FROM python:${PYTHON}
+# LightGBM needs the OpenMP runtime. `tini` passes signals on and collects orphans; what Debian's
+# release has of both is what its security team mends. Login shells, in which KubeRay may start Ray,
+# forget the PATH that is set below.
+# hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libgomp1 \
+    && apt-get install -y --no-install-recommends libgomp1 tini \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 10001 autopq \
-    && install -d -o autopq /data
+    && install -d -o autopq -g autopq /data \
+    && echo "PATH=/opt/autopq/bin:\$PATH" > /etc/profile.d/autopq.sh
 COPY --from=build /opt/autopq /opt/autopq
-USER autopq
+USER 10001
 # Listening on every address, the service starts only once there is a key: `autopq keys create`.
 ENV PATH=/opt/autopq/bin:$PATH AUTOPQ_DATA_DIR=/data AUTOPQ_HOST=0.0.0.0 AUTOPQ_PORT=8000
 VOLUME /data
 EXPOSE 8000
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
-CMD ["python", "-m", "app"]
+ENTRYPOINT ["tini", "--"]
+CMD ["autopq", "serve"]

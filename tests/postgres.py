@@ -36,7 +36,7 @@ def binary(name: str) -> str:
     )
     if found is None:
         raise FileNotFoundError("PostgreSQL is not installed: apt-get install postgresql")
-    return str(Path(found).with_name(name))
+    return str(Path(found).resolve().with_name(name))
 
 
 class PostgresServer:

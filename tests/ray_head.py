@@ -18,7 +18,7 @@ import psutil
 
 _PATIENCE_S = 600.0
 _TRIES = 3
-_SMALL = (
+SMALL = (
     *("--object-store-memory", str(100 * 2**20), "--memory", str(2 * 2**30)),
     *("--disable-usage-stats", "--num-gpus", "0"),
 )
@@ -40,7 +40,7 @@ class RayHead:
 
     def choose_ports(self) -> None:
         """Anew, for a head that never started: others may have taken what was free."""
-        self._port, self._http_port = _free_ports(2)
+        self._port, self._http_port = free_ports(2)
 
     @property
     def address(self) -> str:
@@ -65,7 +65,7 @@ class RayHead:
             *("--port", str(self._port), "--num-cpus", str(self._cpus)),
             *("--include-dashboard", "true", "--dashboard-host", "127.0.0.1"),
             *("--dashboard-port", str(self._http_port), "--temp-dir", str(self._folder / "ray")),
-            *("--dashboard-agent-listen-port", str(*_free_ports(1))),
+            *("--dashboard-agent-listen-port", str(*free_ports(1))),
         )
         self.await_nodes(1)
 
@@ -75,14 +75,14 @@ class RayHead:
         node = self._launch(
             *("--address", f"127.0.0.1:{self._port}", "--num-cpus", str(cpus)),
             # Else two nodes of one machine would want the same one.
-            *("--dashboard-agent-listen-port", str(*_free_ports(1))),
+            *("--dashboard-agent-listen-port", str(*free_ports(1))),
         )
         self.nodes.append(node)
         self.await_nodes(before + 1)
         return node
 
     def kill_node(self, node: subprocess.Popen[bytes]) -> None:
-        _kill_all(node)
+        kill_all(node)
         self.nodes.remove(node)
 
     def processes(self, title: str) -> list[psutil.Process]:
@@ -101,7 +101,7 @@ class RayHead:
         """All of it at once, the workers too, as when the machine loses its power."""
         for node in (*self.nodes, self.head):
             if node is not None:
-                _kill_all(node)
+                kill_all(node)
         self.nodes.clear()
         self.head = None
 
@@ -111,7 +111,7 @@ class RayHead:
         variables = {k: v for k, v in self.variables.items() if k != "RAY_ADDRESS"}
         with (self._folder / "log").open("ab") as log:
             return subprocess.Popen(
-                [ray, "start", "--block", *arguments, *_SMALL],
+                [ray, "start", "--block", *arguments, *SMALL],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **variables, "OMP_NUM_THREADS": "1"},
@@ -138,7 +138,7 @@ class RayHead:
         return 0
 
 
-def _kill_all(leader: subprocess.Popen[bytes]) -> None:
+def kill_all(leader: subprocess.Popen[bytes]) -> None:
     """Ray's processes are children of the one that was started; the watchers of jobs, which lead
     sessions of their own, and the jobs end by themselves."""
     with suppress(psutil.NoSuchProcess):
@@ -150,7 +150,7 @@ def _kill_all(leader: subprocess.Popen[bytes]) -> None:
     leader.wait(30)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """All of them held at once, so that they differ."""
     with ExitStack() as held:
         probes = [held.enter_context(socket.socket()) for _ in range(count)]
