@@ -20,6 +20,7 @@ from app.engine.silence import Silence
 from app.engine.sweep import sweep
 from app.jobs import repository, transitions
 from app.jobs.queue import Limits, needs_of, next_job
+from app.jobs.states import TERMINAL
 from app.jobs.transitions import Ending
 from app.models import repository as models
 from app.settings import Settings
@@ -254,6 +255,8 @@ class Supervisor:
             self._storage.log(f"{attempt[0]}-{attempt[1]}").unlink(missing_ok=True)
         else:
             self._storage.discard_attempt(*attempt)
+        if state in TERMINAL:
+            self._storage.discard_search(attempt[0])
         why = {} if state == "succeeded" else {"reason": reason}
         log.info("attempt ended", job_id=attempt[0], attempt=attempt[1], job_state=state, **why)
 

@@ -26,8 +26,8 @@ MIN_AGE_S = 3600.0
 
 
 def sweep(storage: Storage, database: Database, *, min_age: float = MIN_AGE_S) -> None:
-    """Remove uploads, datasets, models, forecast files and workers' logs that no row names, and
-    searches of jobs that have ended."""
+    """Remove uploads, datasets, models, forecast files and workers' logs that no row names, logs
+    of attempts that have a model, and searches of jobs that have ended."""
     searches = {path: path.name for path in storage.searches.iterdir()}
     logs = {path: job for path in storage.logs.iterdir() if (job := storage.job_of_log(path))}
     with database.read() as session:
@@ -51,7 +51,8 @@ def sweep(storage: Storage, database: Database, *, min_age: float = MIN_AGE_S) -
         for path in storage.forecasts.iterdir()
         if path.name.split("-")[0].split(".")[0] not in asked_for
     ]
-    left += [path for path, job in logs.items() if job not in states]
+    succeeded = wanted[storage.models]
+    left += [path for path, job in logs.items() if job not in states or path.stem in succeeded]
     unfinished = {job for job, state in states.items() if state not in TERMINAL}
     left += [path for path, job in searches.items() if job not in unfinished]
     for path in left:

@@ -23,7 +23,11 @@ def check_aftermath(service: Any) -> None:
         f"{job}-{attempt}" for job, attempt in service.rows("SELECT job_id, attempt FROM model")
     }
     assert {path.name for path in (service.data_dir / "models").iterdir()} == made
-    assert list((service.data_dir / "incoming").iterdir()) == []
+    for folder in ("incoming", "searches"):
+        service.until(lambda f=folder: not any((service.data_dir / f).iterdir()), f"no {folder}")
+    attempts = service.rows("SELECT job_id, number FROM attempt")
+    logs = {path.stem for path in (service.data_dir / "logs").glob("job_*")}
+    assert logs <= {f"{job}-{attempt}" for job, attempt in attempts}
     service.until(lambda: not service.workers(), "the last worker's end")
 
 

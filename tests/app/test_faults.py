@@ -7,6 +7,8 @@ from typing import Any
 import psutil
 import pytest
 
+from tests.app.aftermath import check_aftermath
+
 Document = dict[str, Any]
 Make = Callable[..., Any]
 
@@ -42,7 +44,7 @@ def test_killed_worker_is_replaced_once(make_service: Make, table: Any) -> None:
     energy = attempts_with_energy(service, job["id"])
     assert set(energy) == {1, 2}
     assert all(watt_hours > 0 for watt_hours in energy.values())
-    service.until(lambda: not service.workers(), "the worker to be gone")
+    check_aftermath(service)
 
 
 def test_hung_worker_is_stopped_and_replaced(make_service: Make, table: Any) -> None:
@@ -73,6 +75,7 @@ def test_job_that_always_dies_fails_with_its_reason(make_service: Make, table: A
     time.sleep(0.5)
     assert not service.workers()
     assert service.job(job["id"])["attempt"] == 2
+    check_aftermath(service)
 
 
 def test_cancel_frees_the_process(make_service: Make, table: Any) -> None:
@@ -88,6 +91,7 @@ def test_cancel_frees_the_process(make_service: Make, table: Any) -> None:
     assert service.http.post(job["links"]["cancel"]).status_code == 202
     assert models_on_disk(service) == []
     assert attempts_with_energy(service, job["id"])[1] > 0
+    check_aftermath(service)
 
 
 def test_killed_service_loses_nothing(make_service: Make, table: Any) -> None:
@@ -103,6 +107,7 @@ def test_killed_service_loses_nothing(make_service: Make, table: Any) -> None:
     assert service.crashes(job["id"]) == 0
     assert service.finish(waiting["id"])["state"] == "succeeded"
     assert service.crashes(waiting["id"]) == 0
+    check_aftermath(service)
 
 
 def test_stopped_service_hands_its_job_over(make_service: Make, table: Any) -> None:
@@ -127,6 +132,7 @@ def test_two_services_on_one_database_have_one_supervisor(make_service: Make, ta
     first.kill()
     job = second.submit(second.upload(table))
     assert second.finish(job["id"])["state"] == "succeeded"
+    check_aftermath(second)
 
 
 def test_dead_prediction_worker_is_replaced(make_service: Make, table: Any) -> None:

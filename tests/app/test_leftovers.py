@@ -56,12 +56,18 @@ class TestSweep:
         with database.write() as session:
             session.connection().exec_driver_sql("UPDATE job SET state = ?", (state,))
         storage.search(job_id).mkdir()
-        logs = [storage.log(name) for name in (f"{job_id}-1", "prediction-worker")]
-        for log in logs:
-            log.write_bytes(b"x")
         sweep(storage, database, min_age=0)
         assert storage.search(job_id).exists() == (state not in TERMINAL)
-        assert all(log.exists() for log in logs)
+
+    def test_logs_are_kept_of_attempts_without_a_model(
+        self, storage: Storage, database: Database
+    ) -> None:
+        job_id = furnish(database, storage, "default", "default")["job_id"]
+        names = (f"{job_id}-1", f"{job_id}-2", "prediction-worker", "host-meter")
+        for name in names:
+            storage.log(name).write_bytes(b"x")
+        sweep(storage, database, min_age=0)
+        assert {path.stem for path in storage.logs.iterdir()} == set(names[1:])
 
     def test_removes_what_was_arriving_when_its_sender_died(
         self, tmp_path: Path, database: Database
