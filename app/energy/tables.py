@@ -9,12 +9,11 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Integer,
     String,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.core.database import Base
+from app.core.database import Base, RowNumber
 from app.core.tenancy import TenantOwned
 from app.jobs.states import one_of
 
@@ -28,7 +27,7 @@ class EnergyLedgerRow(TenantOwned, Base):
         Index(None, "tenant_id", "day"),
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
     job_id: Mapped[str | None] = mapped_column(ForeignKey("job.id"), index=True)
     forecast_id: Mapped[str | None] = mapped_column(ForeignKey("forecast.id"), index=True)
     attempt: Mapped[int]
@@ -68,7 +67,7 @@ class HostEnergyRow(Base):
     __tablename__ = "host_energy"
     __table_args__ = (Index(None, "host", "started_at"),)
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
     host: Mapped[str] = mapped_column(String(255))
     started_at: Mapped[datetime]
     seconds: Mapped[float]
@@ -98,8 +97,8 @@ class HostEnergyShareRow(Base):
         Index(None, "job_id", "attempt"),
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
-    host_energy_id: Mapped[int] = mapped_column(ForeignKey("host_energy.id"), index=True)
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
+    host_energy_id: Mapped[int] = mapped_column(RowNumber, ForeignKey("host_energy.id"), index=True)
     kind: Mapped[str] = mapped_column(String(16))
     job_id: Mapped[str | None] = mapped_column(String(48))
     attempt: Mapped[int | None]

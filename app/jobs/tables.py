@@ -8,14 +8,13 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Integer,
     String,
     Text,
     desc,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.core.database import Base
+from app.core.database import Base, RowNumber
 from app.core.tenancy import TenantOwned
 from app.jobs.states import ATTEMPT_STATES, EVENT_KINDS, JOB_STATES, MAX_CRASHES, one_of
 
@@ -90,7 +89,7 @@ class TrialRow(Base):
         Index(None, "job_id", "id"),
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
     job_id: Mapped[str] = mapped_column(String(48))
     attempt: Mapped[int]
     finished_at: Mapped[datetime]
@@ -115,7 +114,7 @@ class JobEventRow(Base):
         Index(None, "job_id", "id"),
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
     job_id: Mapped[str] = mapped_column(ForeignKey("job.id"))
     at: Mapped[datetime]
     attempt: Mapped[int]

@@ -10,7 +10,8 @@ from app.core import migrations
 from app.core.database import Database, patiently
 from app.core.schema import open_database
 from app.engine.lease import Lease
-from tests.contracts.databases import DatabaseContract, supervising_elsewhere
+from app.jobs import repository
+from tests.contracts.databases import DatabaseContract, queue, supervising_elsewhere
 from tests.postgres import PostgresServer
 
 
@@ -18,6 +19,14 @@ class TestPostgres(DatabaseContract):
     @pytest.fixture
     def url(self, postgres_url: str) -> str:
         return postgres_url
+
+    def test_numbers_of_rows_outgrow_32_bits(self, database: Database) -> None:
+        with database.write() as session:
+            session.execute(text("SELECT setval('job_event_id_seq', :most)"), {"most": 2**31 - 1})
+        queue(database, "a")
+        with database.read() as session:
+            events = repository.events(session, "a", after=2**31 - 1, limit=2)
+        assert [event.id for event in events] == [2**31]
 
 
 @pytest.fixture
