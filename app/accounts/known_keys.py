@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+from app.core.freshness import Look
 from app.core.principal import Principal
 
-FRESH_S = 1.0  # how long another process's revocation may go unnoticed
 _MOST = 10_000
 
 
@@ -21,15 +21,15 @@ class KnownKeys:
         self._clock = clock
         self._lock = threading.Lock()
         self._forgotten = -math.inf
-        self._known: dict[bytes, tuple[float, Principal, datetime | None]] = {}
+        self._known: dict[bytes, tuple[Look, Principal, datetime | None]] = {}
 
     def find(self, authorization: str | None, at: datetime) -> Principal | None:
-        """Who sent this header, or none of it, if that was looked up within the last second."""
+        """Who sent this header, or none of it, if that was looked up a moment ago."""
         found = self._known.get(_digest(authorization))
         if found is None:
             return None
-        since, principal, expires_at = found
-        if self._clock() - since > FRESH_S or (expires_at is not None and expires_at <= at):
+        look, principal, expires_at = found
+        if (expires_at is not None and expires_at <= at) or not look.is_fresh(self._clock()):
             return None
         return principal
 
@@ -47,7 +47,7 @@ class KnownKeys:
                 return
             if len(self._known) >= _MOST:
                 self._known.clear()
-            self._known[_digest(authorization)] = since, principal, expires_at
+            self._known[_digest(authorization)] = Look(since), principal, expires_at
 
     def now(self) -> float:
         return self._clock()

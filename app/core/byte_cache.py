@@ -1,6 +1,6 @@
 """Answers that were sent a moment ago and cannot have changed.
 
-An endpoint keeps an answer under the request it belongs to. For a second the same request of the
+An endpoint keeps an answer under the request it belongs to. For a moment the same request of the
 same tenant is answered right away; after that the endpoint is asked whether what it shows is still
 there, and confirms the answer without making it again.
 """
@@ -15,7 +15,8 @@ from typing import NamedTuple
 
 from starlette.types import Scope
 
-FRESH_S = 1.0  # how long another process's deletion may go unnoticed
+from app.core.freshness import Look
+
 _LONGEST_QUERY = 2000
 _LONGEST_ACCEPT = 500
 # What an entry takes beside its bytes: its objects, its headers and its places in the tables.
@@ -62,7 +63,7 @@ class ByteCache:
         self._clock = clock
         self._lock = threading.Lock()
         self._kept: OrderedDict[Asked, Rendered] = OrderedDict()
-        self._confirmed: dict[Asked, float] = {}
+        self._confirmed: dict[Asked, Look] = {}
         self._size = 0
         self._forgotten = -math.inf
 
@@ -74,9 +75,9 @@ class ByteCache:
             return found
 
     def fresh(self, asked: Asked) -> Rendered | None:
-        """The answer, if it was kept or confirmed within the last second."""
+        """The answer, if it was kept or confirmed a moment ago."""
         confirmed = self._confirmed.get(asked)
-        if confirmed is None or self._clock() - confirmed > FRESH_S:
+        if confirmed is None or not confirmed.is_fresh(self._clock()):
             return None
         return self.get(asked)
 
@@ -87,7 +88,7 @@ class ByteCache:
         """What the answer shows was still there at `since`, by `now`."""
         with self._lock:
             if asked in self._kept:
-                self._confirmed[asked] = since
+                self._confirmed[asked] = Look(since)
 
     def put(self, asked: Asked, answer: Rendered, since: float) -> None:
         size = _size(asked, answer)
@@ -99,7 +100,7 @@ class ByteCache:
             self._drop(asked)
             self._size += size
             self._kept[asked] = answer
-            self._confirmed[asked] = since
+            self._confirmed[asked] = Look(since)
             while self._size > self._capacity:
                 self._drop(next(iter(self._kept)))
 

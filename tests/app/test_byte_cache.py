@@ -1,6 +1,7 @@
 """Answers kept for the next who asks."""
 
-from app.core.byte_cache import ENTRY_BYTES, FRESH_S, Asked, ByteCache, Rendered
+from app.core.byte_cache import ENTRY_BYTES, Asked, ByteCache, Rendered
+from app.core.freshness import FRESH_S
 
 
 def asked(name: str, tenant: str = "one") -> Asked:
@@ -66,6 +67,18 @@ def test_an_answer_is_fresh_for_a_second_after_it_was_confirmed() -> None:
     assert cache.get(asked("a")) is not None
     cache.confirm(asked("a"), cache.now())
     assert cache.fresh(asked("a")) is not None
+
+
+def test_one_looks_again_before_the_others_have_to() -> None:
+    cache = Cache(8)
+    cache.keep("a", 10)
+    cache.time = 0.8 * FRESH_S
+    assert [cache.fresh(asked("a")) is not None for _ in range(4)] == [False, True, True, True]
+    cache.confirm(asked("a"), cache.now())
+    cache.time = 1.2 * FRESH_S
+    assert cache.fresh(asked("a")) is not None
+    cache.time = 2.5 * FRESH_S  # nobody confirmed it
+    assert [cache.fresh(asked("a")) is not None for _ in range(2)] == [False, False]
 
 
 def test_what_is_deleted_is_gone_in_every_form_and_for_its_tenant_alone() -> None:

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.accounts.known_keys import FRESH_S, KnownKeys
+from app.accounts.known_keys import KnownKeys
+from app.core.freshness import FRESH_S
 from app.core.principal import ANYBODY, Principal
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -35,6 +36,17 @@ def test_each_header_has_its_bearer(known: Known) -> None:
 def test_nobody_is_known_for_longer_than_a_moment(known: Known) -> None:
     known.time = FRESH_S + 0.01
     assert known.find("Bearer a", NOON) is None
+    assert known.find(None, NOON) is None
+
+
+def test_one_looks_again_before_the_others_have_to(known: Known) -> None:
+    known.time = 0.8 * FRESH_S
+    assert known.find("Bearer a", NOON) is None
+    assert known.find("Bearer a", NOON) is SOMEBODY
+    assert known.find(None, NOON) is None
+    known.note("Bearer a", SOMEBODY, None, known.now())
+    known.time = 1.2 * FRESH_S
+    assert known.find("Bearer a", NOON) is SOMEBODY
     assert known.find(None, NOON) is None
 
 
