@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from autopq.energy.ledger import MJ_PER_WH, EnergyRow, Provenance
-from autopq.energy.process_tree import Descendants, ProcessTree
+from autopq.energy.process_tree import Look, ProcessTree
 from autopq.energy.source import EnergySource
 from autopq.energy.split import largest_remainder
 
@@ -74,9 +74,9 @@ class RunningTrial:
         self._used = tree.cpu_seconds()
         self._began = began
 
-    def cpu_seconds_since(self, known: Descendants) -> float:
+    def cpu_seconds_since(self, look: Look) -> float:
         """CPU time of the process since the last call."""
-        before, self._used = self._used, self._tree.cpu_seconds(known)
+        before, self._used = self._used, self._tree.cpu_seconds(look)
         return max(self._used - before, 0.0)
 
     def end(self, at: float) -> Span:
@@ -281,8 +281,8 @@ class EnergyMeter:
             self._charge(self._spans, used)
             return [(own, used)]
         before, self._own_cpu_s = self._own_cpu_s, time.process_time()
-        known = Descendants()
-        beside = (trial.cpu_seconds_since(known) for trial in self._beside)
+        look = Look()
+        beside = (trial.cpu_seconds_since(look) for trial in self._beside)
         times = [self._own_cpu_s - before, *beside]
         if not any(times):
             times[0] = 1.0

@@ -1,8 +1,10 @@
 """CPU time and memory of a process and all it starts, each second counted once."""
 
 import os
+import sys
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -17,20 +19,24 @@ class TreeUse(NamedTuple):
     pids: frozenset[int]
 
 
-class Descendants:
-    """Of this process, as of one look: for those who ask about many of its children's trees."""
+class Look:
+    """Whose child each process is and what it has used, as of one look: for those who ask about
+    many trees at once. On Linux of all processes, elsewhere of this one's descendants."""
 
     def __init__(self) -> None:
-        self._children: defaultdict[int, list[psutil.Process]] = defaultdict(list)
-        for process in psutil.Process().children(recursive=True):
-            with suppress(psutil.Error):
-                self._children[process.ppid()].append(process)
+        self._children: defaultdict[int, list[int]] = defaultdict(list)
+        self._used: dict[int, tuple[float, float]] = {}
+        for pid, parent, own, reaped in _table():
+            self._children[parent].append(pid)
+            self._used[pid] = own, reaped
 
-    def of(self, process: psutil.Process) -> list[psutil.Process]:
-        found = list(self._children[process.pid])
-        for child in found:  # which grows by the children of each
-            found.extend(self._children[child.pid])
-        return found
+    def cpu_seconds(self, root: int, *, reaped: bool) -> float:
+        """Of a process and its descendants; with those that they waited for if so wanted."""
+        tree = [root]
+        for pid in tree:  # which grows by the children of each
+            tree.extend(self._children[pid])
+        used = [self._used[pid] for pid in tree if pid in self._used]
+        return sum(own for own, _ in used) + (sum(ended for _, ended in used) if reaped else 0.0)
 
 
 class ProcessTree:
@@ -63,16 +69,12 @@ class ProcessTree:
             return self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
         return False
 
-    def use(
-        self, without: frozenset[int] = frozenset(), known: Descendants | None = None
-    ) -> TreeUse:
+    def use(self, without: frozenset[int] = frozenset()) -> TreeUse:
         """CPU seconds never fall, not even when the root is gone. Descendants in `without`, which
-        are counted apart, are left out. To find descendants takes a look at all processes of the
-        machine, unless those `known` are given."""
+        are counted apart, are left out."""
         total, memory, pids = 0.0, 0, []
         with suppress(psutil.Error):
-            found = known.of(self._process) if known else self._process.children(recursive=True)
-            processes = [self._process, *found]
+            processes = [self._process, *self._process.children(recursive=True)]
             for process in processes:
                 if process.pid in without:
                     continue
@@ -86,11 +88,15 @@ class ProcessTree:
         self._quick = time.process_time() if alone else None
         return TreeUse(self._seen, memory, frozenset(pids))
 
-    def cpu_seconds(self, known: Descendants | None = None) -> float:
-        """As `use().cpu_s`; in a microsecond while this process has been alone."""
+    def cpu_seconds(self, look: Look | None = None) -> float:
+        """As `use().cpu_s`, or as of a look at all processes; in a microsecond while this process
+        has been alone."""
         if self._quick is not None:
             return self._seen + time.process_time() - self._quick
-        return self.use(known=known).cpu_s
+        if look is not None:
+            self._seen = max(self._seen, look.cpu_seconds(self.pid, reaped=self._reaped))
+            return self._seen
+        return self.use().cpu_s
 
     def _cpu_of(self, process: psutil.Process) -> float:
         used = process.cpu_times()
@@ -105,3 +111,22 @@ def _private_bytes(process: psutil.Process) -> int:
     """Memory in use less what is mapped from files and shared, where the system tells it."""
     memory = process.memory_info()
     return max(int(memory.rss) - int(getattr(memory, "shared", 0)), 0)
+
+
+def _table() -> Iterator[tuple[int, int, float, float]]:
+    """Pid, parent, own CPU seconds, and those of the children it waited for."""
+    if sys.platform != "linux":
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                used = process.cpu_times()
+                yield process.pid, process.ppid(), used.user + used.system, 0.0
+        return
+    tick = os.sysconf("SC_CLK_TCK")
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
+                line = file.read()
+                # The name before it may hold anything, brackets too.
+                fields = line[line.rindex(b")") + 2 :].split()
+                own, reaped = (sum(map(int, fields[at : at + 2])) / tick for at in (11, 13))
+                yield int(name), int(fields[1]), own, reaped
