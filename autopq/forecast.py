@@ -57,12 +57,15 @@ class Forecast:
     def index(self) -> pd.DataFrame:
         """One row a series and step: `item_id, timestamp`; stamps carry their zone if known."""
         horizon = self.timestamps.shape[1]
+        ids = np.repeat(np.array(self.item_ids, object), horizon)
+        return pd.DataFrame({"item_id": ids, "timestamp": self.stamps()})
+
+    def stamps(self) -> pd.Series:
+        """[n * H] of all series and steps; with their zone if known."""
         stamps = pd.Series(self.timestamps.reshape(-1))
         if self.timezone is not None:
             stamps = stamps.dt.tz_localize("UTC").dt.tz_convert(self.timezone)
-        return pd.DataFrame(
-            {"item_id": np.repeat(np.array(self.item_ids, object), horizon), "timestamp": stamps}
-        )
+        return stamps
 
     def to_frame(self, levels: Sequence[float]) -> pd.DataFrame:
         """Long table `item_id, timestamp, <level>, ...`; column names are the levels."""
@@ -90,7 +93,14 @@ class Forecast:
             "fallbacks": [asdict(fallback) for fallback in self.fallbacks],
         }
         table = pa.table(columns).replace_schema_metadata({"autopq": json.dumps(meta)})
-        pq.write_table(table, path, compression="zstd")
+        pq.write_table(
+            table,
+            path,
+            compression="zstd",
+            # Few numbers come twice, and those beside each other differ in their last bytes most.
+            use_dictionary=["item_id", "timestamp"],
+            use_byte_stream_split=["quantiles.list.element", "paths.list.element"],
+        )
 
     @classmethod
     def load(cls, path: Path, *, paths: bool = True) -> Self:
@@ -103,7 +113,7 @@ class Forecast:
             raise ArtifactError(f"{path.name} is not a forecast of a version this software reads")
         horizon = meta["horizon"]
         n = table.num_rows // horizon
-        ids = table["item_id"].to_pylist()[::horizon]
+        ids = table["item_id"].take(np.arange(0, table.num_rows, horizon)).to_pylist()
         stamps = table["timestamp"].to_numpy().astype("datetime64[ns]").reshape(n, horizon)
         drawn = _matrix(table["paths"]) if paths else np.empty((n * horizon, 0), np.float32)
         return cls(

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated, Any, NamedTuple
 
 import pandas as pd
 from fastapi import APIRouter, Query, Request, Response
@@ -169,7 +170,7 @@ def get_forecast(
         figures = energy.of_forecast(session, row.id, energy.Price.of(context.settings))
     levels = chosen_levels(quantile_levels, config.quantile_levels)
 
-    def table() -> tuple[pd.DataFrame, dict[str, Any]]:
+    def table() -> _Table:
         forecast = chosen_items(service.load(context, row), items)
         about = {
             "id": row.id,
@@ -180,7 +181,11 @@ def get_forecast(
             "energy": figures.model_dump(),
             "fallbacks": [asdict(fallback) for fallback in forecast.fallbacks],
         }
-        return forecast.to_frame(levels), about
+        return _Table(
+            about,
+            partial(forecast.to_frame, levels),
+            partial(export.quantile_columns, forecast, levels),
+        )
 
     answer = _answer(request, row, form, table, ("quantiles", levels, items), shown)
     settled = row.finished_at is not None and now() - row.finished_at > _SETTLED
@@ -248,7 +253,7 @@ def get_forecast_aggregates(
         config = TaskConfig.model_validate(models.made_it(session, row.model_id).config)
     levels = chosen_levels(quantile_levels, config.quantile_levels)
 
-    def table() -> tuple[pd.DataFrame, dict[str, Any]]:
+    def table() -> _Table:
         forecast = chosen_items(service.load(context, row, paths=True), items)
         about = {
             "id": row.id,
@@ -259,16 +264,25 @@ def get_forecast_aggregates(
             "paths": row.paths,
             "quantile_levels": levels,
         }
-        return aggregate(forecast, measure, window).to_frame(levels), about
+        frame = aggregate(forecast, measure, window).to_frame(levels)
+        return _Table(about, lambda: frame, partial(export.columns, frame))
 
     return _answer(request, row, form, table, (measure, window, levels, items))
+
+
+class _Table(NamedTuple):
+    """A table to send: what is said of it in JSON, and its content in either form."""
+
+    about: dict[str, Any]
+    frame: Callable[[], pd.DataFrame]
+    columns: Callable[[], dict[str, list[Any]]]
 
 
 def _answer(
     request: Request,
     row: ForecastRow,
     form: Format,
-    table: Callable[[], tuple[pd.DataFrame, dict[str, Any]]],
+    table: Callable[[], _Table],
     asked: tuple[object, ...],
     shown: Collection[str] | None = None,
 ) -> Response:
@@ -277,10 +291,10 @@ def _answer(
     tag = tag_of(row.id, row.attempt, form, *asked, shown and sorted(shown))
     if is_known(request, tag):
         return not_modified(tag)
-    frame, about = table()
+    made = table()
     if form != "json":
-        return file_of(export.WRITERS[form](frame), form, row.id, tag)
-    document = {**about, "columns": export.columns(frame)}
+        return file_of(export.WRITERS[form](made.frame()), form, row.id, tag)
+    document = {**made.about, "columns": made.columns()}
     if shown is not None:
         document = {name: value for name, value in document.items() if name in shown}
     return file_of(to_json(document), form, row.id, tag)

@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +90,10 @@ class TestLists:
 
 class TestExport:
     @pytest.fixture
-    def frame(self) -> pd.DataFrame:
+    def forecast(self) -> Forecast:
         names = ("=1+1", "@cmd", "-x", "plain", "＝1")
         stamps = np.arange("2024-01-01T00", "2024-01-01T02", dtype="datetime64[h]")
-        forecast = Forecast(
+        return Forecast(
             target="load",
             item_ids=names,
             timestamps=np.tile(stamps.astype("datetime64[ns]"), (5, 1)),
@@ -101,7 +102,19 @@ class TestExport:
             quantiles=np.full((5, 2, 2), -1.0),
             paths=np.empty((5, 0, 2), np.float32),
         )
+
+    @pytest.fixture
+    def frame(self, forecast: Forecast) -> pd.DataFrame:
         return forecast.to_frame([0.1, 0.9])
+
+    @pytest.mark.parametrize("timezone", [None, "Europe/Berlin"])
+    def test_columns_are_those_of_the_table(self, forecast: Forecast, timezone: str | None) -> None:
+        forecast = replace(forecast, timezone=timezone)
+        forecast.quantiles[1, 1] = np.nan
+        levels = [0.1, 0.35, 0.9]
+        found = export.quantile_columns(forecast, levels)
+        assert found == export.columns(forecast.to_frame(levels))
+        assert found["0.35"][3] is None
 
     def test_csv_is_safe_in_a_spreadsheet(self, frame: pd.DataFrame) -> None:
         read = pd.read_csv(io.BytesIO(export.csv(frame)))
