@@ -15,7 +15,7 @@ REPORT ?= $(OUT)/training.md
 PRESET ?= default
 PORT ?= 8000
 
-.PHONY: help demo serve audit test test-all test-cluster test-nodes fuzz lint format bench bench-accuracy bench-training bench-peers bench-autogluon bench-many bench-queue lock clean
+.PHONY: help demo serve audit test test-all test-cluster test-nodes fuzz lint format bench bench-accuracy bench-training bench-peers bench-autogluon bench-many bench-queue bench-scaling lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -104,6 +104,10 @@ bench-many: $(INSTALLED) ## Measure time and memory of one job over many series
 
 bench-queue: $(INSTALLED) ## Measure how fast jobs are claimed on PostgreSQL
 	$(BIN)/python -m benchmarks.queue
+
+bench-scaling: $(INSTALLED_CLUSTER) ## Measure trials a second from one to many processes, and on Ray
+	$(BIN)/python -m benchmarks.scaling
+	$(BIN)/python -m benchmarks.scaling --runner ray --naps 1 4 16
 
 lock: ## Resolve the newest allowed versions into the lock files
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock
