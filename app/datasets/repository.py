@@ -1,6 +1,6 @@
 """Queries on datasets and their versions. What was deleted is not there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -57,6 +57,14 @@ def newest(
     if sha256 is not None:
         query = query.where(DatasetRow.sha256 == sha256)
     return session.scalars(query).all()
+
+
+def names(session: ReadSession, dataset_ids: Iterable[str]) -> dict[str, str]:
+    """Of those that were given one."""
+    query = select(DatasetRow.id, DatasetRow.name).where(
+        DatasetRow.id.in_(list(dataset_ids)), DatasetRow.name.is_not(None)
+    )
+    return {dataset_id: str(name) for dataset_id, name in session.execute(query)}
 
 
 def total_bytes(session: ReadSession) -> int:

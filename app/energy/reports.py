@@ -1,6 +1,7 @@
 """Reports of electricity as pages that bring everything along: to print, or to send on."""
 
 from calendar import monthrange
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from functools import cache
 from math import floor, log10
@@ -11,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.core.clock import now
 from app.core.database import ReadSession
+from app.datasets import repository as datasets
 from app.energy import service, worth
 from app.energy.repository import Filter, GroupBy
 from app.energy.schemas import Figures
@@ -58,10 +60,11 @@ def of_job(
         title="Electricity of a forecasting job",
         about=[
             ("Job", job.id),
-            ("Dataset", job.dataset_id),
+            ("Dataset", _dataset_names(session, [job.dataset_id])[job.dataset_id]),
             ("Preset", job.config.get("preset", "")),
             ("State", job.state),
-            ("Asked for", f"{job.created_at:%Y-%m-%d %H:%M} UTC"),
+            ("Submitted", f"{job.created_at:%Y-%m-%d %H:%M} UTC"),
+            *_limits(job.config, rows),
         ],
         total=energy.total,
         tables=[table for table in tables if len(table["rows"]) > 1 or table["title"] == "Phase"],
@@ -74,17 +77,40 @@ def of_month(session: ReadSession, month: str, price: Price) -> str:
     first = date.fromisoformat(f"{month}-01")
     last = first.replace(day=monthrange(first.year, first.month)[1])
     which = Filter(since=first, until=last)
-    found = [(title, service.summary(session, name, price, which)) for name, title in _GROUPS]
+    found = {name: service.summary(session, name, price, which) for name, _ in _GROUPS}
+    ids = [group.key for group in found["dataset"].groups if group.key is not None]
+    names = _dataset_names(session, ids)
     return _page(
         title=f"Electricity in {first:%B %Y}",
         about=[("From", first.isoformat()), ("To", last.isoformat())],
-        total=found[0][1].total,
+        total=found["day"].total,
         tables=[
-            _table(title, [(group.key, group) for group in summary.groups])
-            for title, summary in found
+            _table(
+                title,
+                [(names.get(group.key or "", group.key), group) for group in found[name].groups],
+            )
+            for name, title in _GROUPS
         ],
         worth=None,
     )
+
+
+def _dataset_names(session: ReadSession, dataset_ids: Sequence[str]) -> dict[str, str]:
+    """By id; the id itself where there is no name."""
+    return {key: key for key in dataset_ids} | datasets.names(session, dataset_ids)
+
+
+def _limits(
+    config: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[str, str]]:
+    """What the job was allowed, and which limit ended something."""
+    if (watt_hours := config.get("energy_limit_wh")) is not None:
+        yield "Limit", _watt_hours(watt_hours)
+    if (seconds := config.get("time_limit")) is not None:
+        yield "Limit", f"{_short(seconds)} s"
+    for row in rows:
+        if ended_by := row.get("details", {}).get("ended_by"):
+            yield "Ended early by", ended_by
 
 
 def _trial(phase: str, trial: str | None) -> str:
@@ -102,15 +128,18 @@ def _table(
         rows.append((f"{len(rest)} more", summed))
     most = max((row["total"] for _, row in rows), default=0.0)
     unit, scale = _unit(most, _ENERGY_UNITS)
-    mass_unit, mass_scale = _unit(max((r["kg_co2e"] for _, r in rows), default=0.0), _MASS_UNITS)
+    heaviest = max((row["kg_co2e"] for _, row in rows), default=0.0)
+    mass_unit, mass_scale = _unit(heaviest, _MASS_UNITS)
     return {
         "title": title,
         "rows": rows,
         "most": most,
         "unit": unit,
         "scale": scale,
+        "decimals": _decimals(most * scale),
         "mass_unit": mass_unit,
         "mass_scale": mass_scale,
+        "mass_decimals": _decimals(heaviest * mass_scale),
     }
 
 
@@ -142,6 +171,7 @@ def _environment() -> Environment:
     environment.filters["wh"] = _watt_hours
     environment.filters["grams"] = _grams
     environment.filters["short"] = _short
+    environment.filters["aligned"] = _aligned
     environment.filters["money"] = _money
     return environment
 
@@ -169,7 +199,20 @@ def _short(value: float) -> str:
     """Three digits that count, without an exponent."""
     if value == 0:
         return "0"
-    decimals = 2 - floor(log10(abs(value)))
-    if decimals <= 0:
+    decimals = _decimals(value)
+    if decimals == 0:
         return f"{value:,.0f}"
     return f"{value:.{decimals}f}".rstrip("0").rstrip(".")
+
+
+def _decimals(largest: float) -> int:
+    """Behind the point, so that the largest figure of a column has three digits that count."""
+    return max(2 - floor(log10(abs(largest))), 0) if largest else 0
+
+
+def _aligned(value: float, decimals: int) -> str:
+    """A figure of a column; one too small to be seen beside the largest says so."""
+    if value == 0:
+        return "0"
+    least = 10**-decimals
+    return f"{value:,.{decimals}f}" if value >= least / 2 else f"< {least:.{decimals}f}"

@@ -130,9 +130,9 @@ class Reserve:
         self._bench.keep(self._total())
         return expected
 
-    def calibrating(self, chosen: Sequence[tuple[Candidate, float]]) -> Cost:
-        """What calibrating the chosen members will take."""
-        return self._calibrating + self.forecasting(chosen, self._looked_up)
+    def looking_up(self, chosen: Sequence[tuple[Candidate, float]]) -> Cost:
+        """What the forecasts take that calibrate the chosen members."""
+        return self.forecasting(chosen, self._looked_up)
 
     def forecasting(self, chosen: Sequence[tuple[Candidate, float]], forecasts: int) -> Cost:
         """What so many forecasts by the chosen members will take."""

@@ -5,8 +5,10 @@ import io
 import re
 import time
 from datetime import UTC, datetime
+from html import unescape
 from typing import Any
 
+import pandas as pd
 import pytest
 
 Document = dict[str, Any]
@@ -140,6 +142,33 @@ def test_a_page_loads_nothing_and_names_its_sources(
     assert "estimated in part" in html
     if "jobs" in page:
         assert finished_job["id"] in html
+
+
+def test_figures_of_a_column_have_one_number_of_decimals(
+    service: Any, finished_job: Document
+) -> None:
+    page = service.http.get(f"{finished_job['links']['energy']}/report").text
+    phases = page[page.index("<h2>Phase</h2>") : page.index("</table>")]
+    totals = [unescape(cell) for cell in re.findall(r"<td><b>([^<]*)</b></td>", phases)]
+    told = [total.removeprefix("< ") for total in totals if total != "0"]
+    assert len(told) > 3
+    assert len({len(total.partition(".")[2]) for total in told}) == 1
+
+
+def test_a_job_names_its_dataset_and_its_limit(service: Any, table: pd.DataFrame) -> None:
+    uploaded = service.http.post(
+        "/v1/datasets",
+        params={"name": "Plant 7 & 8"},
+        content=table.to_csv(index=False),
+        headers={"Content-Type": "text/csv"},
+    )
+    job = service.submit(uploaded.json()["id"], energy_limit_wh=1.0)
+    assert service.finish(job["id"])["state"] == "succeeded"
+    html = service.http.get(f"/v1/jobs/{job['id']}/energy/report").text
+    assert "Plant 7 &amp; 8" in html
+    assert re.search(r"Limit\s*<b>1 Wh</b>", html)
+    month = service.http.get("/v1/energy/report").text
+    assert "Plant 7 &amp; 8" in month
 
 
 def test_a_month_without_work_has_an_empty_page(service: Any) -> None:
