@@ -3,23 +3,27 @@
     python -m benchmarks.worth --data DIR --out DIR [--sets a,b] [--cheap default] [--dear advanced]
 
 Fits every series with both presets as `benchmarks.accuracy` does (choices are made on the first
-80 % of the rows, scores are of every midnight of the rest), and prints for each series, and for all
+80 % of the rows, scores are of every midnight of the rest), and tells of each series, and of all
 together: the electricity of both, dE; the loss of CRPS in per cent; kWh for each per cent; and the
 break-even count N = dE x price / (value x dCRPS), where `--value` is what one forecast is worth
-more for each unit of CRPS less. Without it, N is told for the value at which 365 forecasts pay.
+more for each unit of CRPS less. Without it, the value is told at which 365 forecasts pay.
+
+Every fit is printed once it has ended and added to `worth-CHEAP-DEAR.json`, so that a run that is
+cut off has told all it had; the table comes last, as Markdown too.
 """
 
 import argparse
+import json
 import multiprocessing
 from pathlib import Path
+from statistics import fmean
 from typing import Any, get_args
-
-import pandas as pd
 
 from autopq.energy.worth import break_even
 from autopq.task import Preset
 from benchmarks.accuracy import run
 from benchmarks.series import KNOWN
+from benchmarks.service import machine
 
 SERIES = ("load-bw", "price")
 A_YEAR = 365
@@ -48,6 +52,21 @@ def compare(
     return row | {"break_even": break_even(energy_wh, price, gain, value)}
 
 
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """The table, four digits a figure."""
+    lines = [list(rows[0]), ["---"] * len(rows[0])]
+    lines += [[v if isinstance(v, str) else f"{v:.4g}" for v in row.values()] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def together(rows: list[dict[str, Any]], cheap: str, dear: str) -> str:
+    """What all series say: kWh for a per cent, where there is one to gain."""
+    more = fmean(row["kwh_more"] for row in rows)
+    percent = fmean(row["gain_%"] for row in rows)
+    told = f"{more / percent:.4g} kWh for each per cent" if percent > 0 else "nothing was gained"
+    return f"{cheap} to {dear}, a mean series: {more:.4g} kWh more, {percent:.3g} % gained; {told}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, required=True, help="folder of CSV files")
@@ -65,21 +84,23 @@ def main() -> None:
         parser.error(f"unknown series {sorted(unknown)}; known: {sorted(known)}")
     options.out.mkdir(parents=True, exist_ok=True)
     fresh = multiprocessing.get_context("spawn")
-    rows = []
+    rows: list[dict[str, Any]] = []
+    fits: list[dict[str, Any]] = []
+    file = options.out / f"worth-{options.cheap}-{options.dear}.json"
+
+    def tell(told: list[dict[str, Any]], one: dict[str, Any]) -> None:
+        told.append(one)
+        print(json.dumps(one), flush=True)
+        found = {"machine": machine(), "fits": fits, "rows": rows}
+        file.write_text(json.dumps(found, indent=1))
+
     for name in options.sets.split(","):
-        found = []
         for preset in (options.cheap, options.dear):
             with fresh.Pool(1) as pool:
                 arguments = (known[name], options.data, options.out, preset, options.seed)
-                found.append(pool.apply(run, arguments))
-        rows.append(compare(*found, options.price, options.value))
-        print(pd.DataFrame(rows[-1:]).to_string(index=False, float_format="%.4g"), flush=True)
-    table = pd.DataFrame(rows)
-    table.to_csv(options.out / f"worth-{options.cheap}-{options.dear}.csv", index=False)
-    together = table["kwh_more"].sum()
-    percent = table["gain_%"].mean()
-    print(f"\n{options.cheap} to {options.dear}: {together:.4g} kWh more on {len(table)} series, ")
-    print(f"mean gain {percent:.3g} %, {together / len(table) / percent:.4g} kWh a per cent")
+                tell(fits, {"preset": preset} | pool.apply(run, arguments))
+        tell(rows, compare(*fits[-2:], options.price, options.value))
+    print(f"\n{markdown(rows)}\n\n{together(rows, options.cheap, options.dear)}")
 
 
 if __name__ == "__main__":
