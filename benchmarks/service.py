@@ -247,7 +247,7 @@ def measure(folder: Path, reads: int, submissions: int) -> dict[str, object]:
 
         beside = {"dataset_id": dataset, "config": BESIDE}
         running = http.post("/v1/jobs", json=beside).json()
-        until(http, running["links"]["self"], "phase", "select")
+        until(http, running["links"]["self"], "state", "running")
         gauge = Gauge(pid)
 
         asked = request("GET", f"/v1/forecasts/{made['id']}")
