@@ -10,7 +10,7 @@ from autopq.search.cost import NOTHING, Cost
 from autopq.task import TaskConfig
 
 # Of a limit, for what nobody can measure beforehand: saving the model, a machine that grows busier.
-MARGIN = 0.03
+MARGIN = 0.05
 # How old a look at the meter may be: it tells what was drawn up to its last look.
 _LOOK_S = 1.0
 
