@@ -49,7 +49,7 @@ class GuardMiddleware:
             given = headers.get("authorization")
             principal = self._known.find(given, now())
             if principal is None:
-                principal = await to_thread.run_sync(self._principal, context.database, given)
+                principal = await to_thread.run_sync(self._look_up, context.database, given)
             if principal is ANYBODY:
                 _check_local(headers)
             if principal.key_id is not None:
@@ -69,6 +69,13 @@ class GuardMiddleware:
                 "This key has made too many requests in a short time.",
                 headers={"Retry-After": str(ceil(wait))},
             )
+
+    def _look_up(self, database: Database, given: str | None) -> Principal:
+        try:
+            return self._principal(database, given)
+        except UnauthorizedError:
+            self._known.refuse(given)
+            raise
 
     def _principal(self, database: Database, given: str | None) -> Principal:
         since = self._known.now()

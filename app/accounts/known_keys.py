@@ -52,6 +52,12 @@ class KnownKeys:
     def now(self) -> float:
         return self._clock()
 
+    def refuse(self, authorization: str | None) -> None:
+        """A lookup found that this header counts no more: nobody goes by an older one."""
+        with self._lock:
+            self._forgotten = self._clock()
+            self._known.pop(_digest(authorization), None)
+
     def forget(self) -> None:
         """Look every key up again: one of them was made or revoked."""
         with self._lock:

@@ -104,6 +104,12 @@ class ByteCache:
             while self._size > self._capacity:
                 self._drop(next(iter(self._kept)))
 
+    def drop(self, asked: Asked) -> None:
+        """What the answer shows is there no more: nobody goes by an older look."""
+        with self._lock:
+            self._forgotten = self._clock()
+            self._drop(asked)
+
     def forget(self, tenant_id: str, path: str) -> None:
         """Drop every answer at this path: what it showed was deleted."""
         with self._lock:

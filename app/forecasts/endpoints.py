@@ -160,7 +160,12 @@ def get_forecast(
     shown = None if fields is None else chosen(QuantileTable, fields)
     kept, since = Asked.of(request.scope, context.principal.tenant_id), context.rendered.now()
     with context.read() as session:
-        row = service.finished(context, session, forecast_id)
+        try:
+            row = service.finished(context, session, forecast_id)
+        except NotFoundError:
+            if kept is not None:
+                context.rendered.drop(kept)
+            raise
         # A finished forecast never changes, but for electricity that is told late.
         known = None if kept is None else context.rendered.get(kept)
         if kept is not None and known is not None:

@@ -81,6 +81,18 @@ def test_one_looks_again_before_the_others_have_to() -> None:
     assert [cache.fresh(asked("a")) is not None for _ in range(2)] == [False, False]
 
 
+def test_what_was_found_to_be_gone_is_not_shown_again() -> None:
+    cache = Cache(8)
+    cache.keep("a", 10)
+    cache.time = 0.8 * FRESH_S
+    assert cache.fresh(asked("a")) is None
+    began = cache.now()
+    cache.drop(asked("a"))
+    assert cache.fresh(asked("a")) is None
+    cache.put(asked("a"), answer(10), began)  # read before it was found to be gone
+    assert cache.fresh(asked("a")) is None
+
+
 def test_what_is_deleted_is_gone_in_every_form_and_for_its_tenant_alone() -> None:
     cache = Cache(8)
     for tenant in ("one", "two"):

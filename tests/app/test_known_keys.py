@@ -50,6 +50,17 @@ def test_one_looks_again_before_the_others_have_to(known: Known) -> None:
     assert known.find(None, NOON) is None
 
 
+def test_what_was_refused_once_is_not_let_in_again(known: Known) -> None:
+    known.time = 0.8 * FRESH_S
+    assert known.find("Bearer a", NOON) is None
+    began = known.now()
+    known.refuse("Bearer a")
+    assert known.find("Bearer a", NOON) is None
+    known.note("Bearer a", SOMEBODY, None, began)  # a lookup that the refusal overtook
+    assert known.find("Bearer a", NOON) is None
+    known.refuse("Bearer b")  # that nobody knew
+
+
 def test_an_expiry_counts_at_once(known: Known) -> None:
     assert known.find("Bearer a", NOON + timedelta(hours=1)) is None
 
