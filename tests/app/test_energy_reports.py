@@ -155,7 +155,8 @@ def test_figures_of_a_column_have_one_number_of_decimals(
     assert len({len(total.partition(".")[2]) for total in told}) == 1
 
 
-def test_a_job_names_its_dataset_and_its_limit(service: Any, table: pd.DataFrame) -> None:
+def test_a_job_names_its_dataset_and_its_limit(make_service: Any, table: pd.DataFrame) -> None:
+    service = make_service()  # a page has room for some datasets
     uploaded = service.http.post(
         "/v1/datasets",
         params={"name": "Plant 7 & 8"},
