@@ -151,6 +151,7 @@ class PowerOnceFitting(SilentObserver):
         return {"cpu": 3.6e6 if (self.asked or 0) > 30 else 0.0}
 
 
+@pytest.mark.slow
 def test_a_fit_in_progress_stops_at_the_limit_and_the_rest_goes_on(monkeypatch):
     settings = {
         "forecasters": ("climatology",),

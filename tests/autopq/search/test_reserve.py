@@ -103,6 +103,7 @@ def whole(tally):
     return joules
 
 
+@pytest.mark.slow
 def test_a_candidate_that_could_not_be_scored_is_let_go_at_once(tally, whole):
     limit_j = whole / 3
     made = fit(tally, energy_limit_wh=limit_j / 3600)
@@ -127,6 +128,7 @@ def test_what_is_optional_is_left_out_first(tally, whole):
     assert tally.joules <= limit_j
 
 
+@pytest.mark.slow
 def test_a_generous_limit_changes_nothing(tally, whole):
     made = fit(tally, energy_limit_wh=1.2 * whole / 3600)
     assert made.result.ended_by is None
@@ -140,6 +142,7 @@ def attentive(monkeypatch):
     monkeypatch.setattr("autopq.search.budget._LOOK_S", 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("attentive")
 def test_scores_that_take_more_than_was_shown_are_stopped_in_time(tally, whole):
     tally.dearer = 4.0
@@ -150,6 +153,7 @@ def test_scores_that_take_more_than_was_shown_are_stopped_in_time(tally, whole):
     assert tally.joules < whole
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("attentive")
 def test_a_backtest_that_takes_more_than_expected_is_ended_and_left_out(tally, whole):
     # How many forecasts it corrects by is not known beforehand.
