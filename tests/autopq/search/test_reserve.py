@@ -163,20 +163,3 @@ def test_a_backtest_that_takes_more_than_expected_is_ended_and_left_out(tally, w
     assert made.result.left_out == ("importance", "backtest", "refit")
     assert made.result.backtest is None
     assert tally.joules <= 1.1 * limit_j
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("share", [0.3, 0.7])
-def test_a_real_fit_keeps_a_limit_of_time(share):
-    task = {"target": "load", "horizon": 24, "preset": "fast"}
-    table = synthetic_load(np.random.default_rng(0), days=120)
-    began = time.monotonic()
-    AutoPQ(TaskConfig(**task)).fit(table)
-    limit = (time.monotonic() - began) * share
-    began = time.monotonic()
-    result = AutoPQ(TaskConfig(**task, time_limit=limit)).fit(table)
-    assert time.monotonic() - began <= 1.1 * limit
-    assert result.ended_by == "time_limit"
-    chosen = next(row for row in result.leaderboard if row.chosen)
-    assert 0.8 < chosen.test["coverage_90"] <= 1
-    assert np.isfinite(result.model.predict().quantiles).all()
