@@ -2,8 +2,8 @@
 # One image for every process of the service: API, supervisor, and the head and workers of a Ray
 # cluster.
 #
-#   docker build -t autopq-service:0.1.0 .
-#   docker build -t autopq-service:0.1.0-cuda --build-arg VARIANT=cuda .
+#   docker build -t autopq-service:0.1.0 --build-arg TORCH_INDEX=URL .
+#   docker build -t autopq-service:0.1.0-cuda .
 ARG PYTHON=3.11-slim-bookworm
 
 FROM python:${PYTHON} AS build
@@ -12,18 +12,12 @@ WORKDIR /src
 RUN python -m venv /opt/autopq
 COPY requirements.lock requirements-cluster.lock ./
 # torch comes first and alone: with it in place nothing below asks for another build of it.
-# `cpu` takes the build without CUDA; `cuda` the usual one, of several gigabytes, which brings the
-# CUDA libraries with it and needs only a driver on the machine. TORCH_INDEX names another package
-# index, for another version of CUDA.
-ARG VARIANT=cpu
+# The usual build, of several gigabytes, brings the CUDA libraries with it and needs only a driver
+# on the machine. TORCH_INDEX names another package index: PyTorch's one of builds for CPUs alone, or
+# that of another version of CUDA.
 ARG TORCH_INDEX=
 RUN --mount=type=cache,target=/root/.cache/pip \
-    case "$VARIANT" in \
-        cpu) index="${TORCH_INDEX:-https://download.pytorch.org/whl/cpu}" ;; \
-        cuda) index="$TORCH_INDEX" ;; \
-        *) echo "VARIANT is cpu or cuda, not $VARIANT" >&2; exit 1 ;; \
-    esac \
-    && /opt/autopq/bin/pip install ${index:+--index-url "$index"} \
+    /opt/autopq/bin/pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
         "$(grep '^torch==' requirements.lock)"
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY app app
