@@ -37,6 +37,7 @@ from autopq.data.example import synthetic_load
 from autopq.forecast import Forecast
 
 CONNECTIONS = 16
+AIMED_RATE = 300.0  # reads a second
 SUBMITTERS = 8
 LARGE_SERIES, LARGE_STEPS, LARGE_READS = 365, 96, 40
 LONGEST_S = 600.0
@@ -134,18 +135,23 @@ async def load(
     connections: int,
     expected: int,
     gauge: Gauge,
+    rate: float | None = None,
 ) -> Timing:
     """Ask the same thing, or one thing after the other, `count` times over some connections, each
-    as fast as it is answered."""
+    as fast as it is answered; with a `rate`, so many a second, and what a request waits for its
+    turn because others are late counts as its latency."""
     requests = [asked] if isinstance(asked, bytes) else asked
     timing, left = Timing(), iter(range(count))
 
     async def client() -> None:
         async with Connection(port) as connection:
             for number in left:
-                began = time.perf_counter()
+                turn = time.perf_counter()
+                if rate is not None:
+                    turn = began + number / rate
+                    await asyncio.sleep(max(0.0, turn - time.perf_counter()))
                 status = await connection.ask(requests[number % len(requests)])
-                timing.latencies.append(time.perf_counter() - began)
+                timing.latencies.append(time.perf_counter() - turn)
                 timing.failures += status != expected
                 if number % 100 == 0:
                     gauge.look(number)
@@ -253,6 +259,7 @@ def measure(folder: Path, reads: int, submissions: int) -> dict[str, object]:
         asked = request("GET", f"/v1/forecasts/{made['id']}")
         asyncio.run(load(port, asked, 200, CONNECTIONS, 200, Gauge(pid)))
         read = asyncio.run(load(port, asked, reads, CONNECTIONS, 200, gauge))
+        paced = asyncio.run(load(port, asked, reads // 3, CONNECTIONS, 200, gauge, AIMED_RATE))
         state_after_reads = http.get(running["links"]["self"]).json()["state"]
         growth = gauge.growth()
 
@@ -272,6 +279,9 @@ def measure(folder: Path, reads: int, submissions: int) -> dict[str, object]:
         "read_cpu_ms": read.cpu_ms,
         "read_p50_ms": read.quantile_ms(0.5),
         "read_p99_ms": read.quantile_ms(0.99),
+        "paced_rate": paced.rate,
+        "paced_p50_ms": paced.quantile_ms(0.5),
+        "paced_p99_ms": paced.quantile_ms(0.99),
         "large_rows": LARGE_SERIES * LARGE_STEPS,
         "large_bytes": sized,
         "large_first_cpu_ms": new.cpu_ms,
@@ -285,7 +295,7 @@ def measure(folder: Path, reads: int, submissions: int) -> dict[str, object]:
         "submission_p99_ms": sent.quantile_ms(0.99),
         "memory_peak_mib": gauge.peak,
         "memory_growth_mib": growth,
-        "failures": sum(part.failures for part in (read, new, huge, sent)),
+        "failures": sum(part.failures for part in (read, paced, new, huge, sent)),
     }
 
 
