@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # One image for every process of the service: API, supervisor, and the head and workers of a Ray
 # cluster.
 #
@@ -16,9 +15,8 @@ COPY requirements.lock requirements-cluster.lock ./
 # on the machine. TORCH_INDEX names another package index: PyTorch's one of builds for CPUs alone, or
 # that of another version of CUDA.
 ARG TORCH_INDEX=
-RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/autopq/bin/pip install ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
-        "$(grep '^torch==' requirements.lock)"
+RUN /opt/autopq/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} \
+    "$(grep '^torch==' requirements.lock)"
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY app app
 COPY autopq autopq
@@ -27,8 +25,8 @@ COPY migrations migrations
 # `cluster` is what processes beyond one machine need, PostgreSQL's driver and Ray. What runs on
 # one machine only does with less: --build-arg EXTRAS=statistical
 ARG EXTRAS=cluster,s3,statistical
-RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/autopq/bin/pip install -c requirements.lock -c requirements-cluster.lock ".[$EXTRAS]"
+RUN /opt/autopq/bin/pip install --no-cache-dir \
+    -c requirements.lock -c requirements-cluster.lock ".[$EXTRAS]"
 
 FROM python:${PYTHON}
 # LightGBM needs the OpenMP runtime. `tini` passes signals on and collects orphans; what Debian's

@@ -11,7 +11,7 @@ from app.core.errors import ConflictError
 from app.jobs import repository, transitions
 from app.jobs.states import MAX_ATTEMPTS
 from app.jobs.tables import JobRow
-from app.jobs.transitions import FenceLostError, worker_problem
+from app.jobs.transitions import FenceLostError, News, worker_problem
 from tests.app.jobs.rows import attempt_states, claim, end, job, queue
 
 
@@ -58,9 +58,9 @@ class TestEvents:
         end(database, ("a", 1))
         with database.read() as session:
             before = len(repository.events(session, "a", after=0, limit=100))
-        news = [(now(), "phase", {"phase": "audit"})]
+        news: list[News] = [(now(), "phase", {"phase": "audit"})]
         with pytest.raises(FenceLostError), database.write() as session:
-            transitions.report(session, "a", 1, now(), news)  # type: ignore[arg-type]
+            transitions.report(session, "a", 1, now(), news)
         with database.read() as session:
             assert len(repository.events(session, "a", after=0, limit=100)) == before
 
