@@ -27,6 +27,7 @@ from app.core.schema import open_database
 from app.datasets.tables import DatasetRow
 from app.jobs import transitions
 from app.jobs.tables import AttemptRow, JobRow
+from benchmarks.ending import end_when_told
 from tests.postgres import running
 
 _CONFIG = {"target": "load", "horizon": 24, "preset": "advanced"}
@@ -170,6 +171,7 @@ def main() -> None:
     parser.add_argument("--claims", type=int, help="stop after about so many; by default all")
     parser.add_argument("--end", action="store_true", help="end each job as it is claimed")
     given = parser.parse_args()
+    end_when_told()
     for claimers in given.claimers:
         measure(given.jobs, given.tenants, claimers, given.claims or given.jobs, end=given.end)
 

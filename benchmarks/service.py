@@ -13,7 +13,6 @@ import asyncio
 import json
 import os
 import platform
-import signal
 import socket
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from app.core.storage import Storage
 from app.forecasts.tables import ForecastRow
 from autopq.data.example import synthetic_load
 from autopq.forecast import Forecast
+from benchmarks.ending import end_when_told
 
 CONNECTIONS = 16
 AIMED_RATE = 300.0  # reads a second
@@ -322,7 +322,7 @@ def main() -> None:
     parser.add_argument("--submissions", type=int, default=1_000)
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # not without ending the service
+    end_when_told()
     figures = machine()
     with tempfile.TemporaryDirectory() as folder:
         figures |= measure(Path(folder), arguments.reads, arguments.submissions)

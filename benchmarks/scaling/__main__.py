@@ -24,6 +24,7 @@ from autopq.observer import SilentObserver
 from autopq.search.cost import Workbench
 from autopq.search.trials.base import TrialRequest, TrialRunner, Work
 from autopq.search.trials.processes import ProcessTrials
+from benchmarks.ending import end_when_told
 from benchmarks.scaling.apart import rate_apart
 from benchmarks.scaling.works import Nap, rows
 from tests.ray_head import running_ray
@@ -153,6 +154,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of fits, of which the best counts")
     parser.add_argument("--memory", type=int, default=5000, help="trials, 0 for none")
     given = parser.parse_args()
+    end_when_told()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for name in given.runner:
         make = processes if name == "processes" else ray_workers
