@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
+from app.core import postgres
 from app.core.artefacts import open_store
 from app.core.logs import LogLevel
 from app.core.storage import Storage
@@ -222,8 +223,11 @@ class Settings(BaseSettings):
 
     @property
     def resolved_trials_database_url(self) -> str | None:
-        found = self.trials_database_url
-        return None if found is None else self._with_password(found)
+        if self.trials_database_url is None:
+            return None
+        # Optuna would take the driver that SQLAlchemy takes by default.
+        complete = postgres.with_driver(make_url(self._with_password(self.trials_database_url)))
+        return complete.render_as_string(hide_password=False)
 
     def _with_password(self, address: str) -> str:
         """The file is read anew each time, and only its name is handed to workers."""

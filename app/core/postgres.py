@@ -52,9 +52,14 @@ def is_postgres(url: str) -> bool:
     return make_url(url).get_backend_name() in _SPELLINGS
 
 
+def with_driver(url: URL) -> URL:
+    """The address as SQLAlchemy wants it, however PostgreSQL's name is spelt in it."""
+    return url.set(drivername=_DRIVER) if url.get_backend_name() in _SPELLINGS else url
+
+
 def engine_for(url: str) -> Engine:
     """An engine that notices lost connections before they are used."""
-    address: URL = make_url(url).set(drivername=_DRIVER)
+    address = with_driver(make_url(url))
     ours = {name: value for name, value in _CLIENT_KEEPALIVE.items() if name not in address.query}
     try:
         engine = create_engine(address, connect_args=ours, pool_pre_ping=True)

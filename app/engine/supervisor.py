@@ -17,6 +17,7 @@ from app.engine.host_meter import HostMeterKeeper
 from app.engine.lease import Lease
 from app.engine.predictions import PredictionKeeper
 from app.engine.silence import Silence
+from app.engine.studies import StudySweeper
 from app.engine.sweep import sweep
 from app.jobs import repository, transitions
 from app.jobs.queue import Limits, needs_of, next_job
@@ -51,6 +52,7 @@ class Supervisor:
             settings.max_running_jobs_per_tenant, settings.max_running_jobs_per_key
         )
         self._host_meter = HostMeterKeeper(settings)
+        self._studies = StudySweeper(settings, database)
         self._purge_at = time.monotonic()
         self._handles: dict[Attempt, str] = {}
         self._silence = Silence(settings.silence_seconds)
@@ -110,6 +112,7 @@ class Supervisor:
         self._predictions.tend()
         self._courier.tend()
         self._purge()
+        self._studies.tend()
 
     def _recover(self) -> None:
         """Take up what an earlier supervisor left running, or end it where that cannot be."""
@@ -138,6 +141,7 @@ class Supervisor:
             with self._database.write() as session:
                 idempotency.purge(session, now())
             sweep(self._storage, self._database)
+            self._studies.want()
 
     def _stop_hung(self) -> None:
         """A worker that is there but does not beat would hold its slot for ever."""
@@ -257,6 +261,7 @@ class Supervisor:
             self._storage.discard_attempt(*attempt)
         if state in TERMINAL:
             self._storage.discard_search(attempt[0])
+            self._studies.want()
         why = {} if state == "succeeded" else {"reason": reason}
         log.info("attempt ended", job_id=attempt[0], attempt=attempt[1], job_state=state, **why)
 

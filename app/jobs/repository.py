@@ -104,6 +104,15 @@ def states(session: ReadSession, job_ids: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def ended(session: ReadSession, job_ids: Sequence[str]) -> set[str]:
+    """Which of these jobs have come to their end, deleted ones too."""
+    found: set[str] = set()
+    for first in range(0, len(job_ids), _IDS_A_QUERY):
+        some = JobRow.id.in_(job_ids[first : first + _IDS_A_QUERY])
+        found |= set(session.scalars(select(JobRow.id).where(some, JobRow.state.in_(TERMINAL))))
+    return found
+
+
 def any_queued(session: ReadSession) -> bool:
     query = select(JobRow.id).where(JobRow.state == "queued").limit(1)
     return session.scalar(query) is not None

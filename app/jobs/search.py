@@ -11,6 +11,11 @@ def store_of(settings: Settings, job_id: str) -> SearchStore:
     return SearchStore(folder, settings.resolved_trials_database_url, f"{job_id}/")
 
 
+def job_of_study(name: str) -> str:
+    """The job whose search a study in the trials' database belongs to, by the study's name."""
+    return name.partition("/")[0]
+
+
 def within_limits(config: TaskConfig, settings: Settings) -> TaskConfig:
     """The task with no more workers than the operator allows, or than Ray was told of."""
     allowed = settings.trial_workers

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
+from optuna.storages import RDBStorage
 
 from app.core import migrations
 from app.core.artefacts import open_store
 from app.core.database import Database
 from app.core.schema import open_database
 from app.core.storage import Storage
+from app.engine.studies import sweep_studies
 from app.engine.sweep import MIN_AGE_S, sweep
 from app.jobs.states import JOB_STATES, TERMINAL, JobState
 from tests.app.furniture import furnish
@@ -58,6 +61,25 @@ class TestSweep:
         storage.search(job_id).mkdir()
         sweep(storage, database, min_age=0)
         assert storage.search(job_id).exists() == (state not in TERMINAL)
+
+    @pytest.mark.parametrize("state", JOB_STATES)
+    def test_so_are_studies_in_a_database(
+        self, tmp_path: Path, storage: Storage, database: Database, state: JobState
+    ) -> None:
+        job_id = furnish(database, storage, "default", "default")["job_id"]
+        with database.write() as session:
+            session.connection().exec_driver_sql("UPDATE job SET state = ?", (state,))
+        url = f"sqlite:///{tmp_path / 'trials.sqlite3'}"
+        kept = RDBStorage(url)
+        strange = "job_of_another_service/0123/trees"
+        for name in (f"{job_id}/0123/trees", f"{job_id}/0123/mlp", strange):
+            optuna.create_study(storage=kept, study_name=name).optimize(
+                lambda trial: trial.suggest_float("x", 0, 1), n_trials=2
+            )
+        sweep_studies(url, database)
+        left = set(optuna.get_all_study_names(kept))
+        assert strange in left
+        assert len(left) == (1 if state in TERMINAL else 3)
 
     def test_logs_are_kept_of_attempts_without_a_model(
         self, storage: Storage, database: Database

@@ -34,6 +34,7 @@ class TestPasswordFile:
         assert make_url(settings.resolved_database_url).password == SECRET
         assert make_url(trials).password == SECRET
         assert make_url(trials).query == {"application_name": "x"}
+        assert make_url(trials).drivername == "postgresql+psycopg"
 
     def test_workers_are_told_the_file_alone(self, password_file: Path) -> None:
         settings = Settings(database_url=ADDRESS, database_password_file=password_file)

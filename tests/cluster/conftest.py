@@ -1,10 +1,16 @@
 """Real servers for the tests of this folder; everything in it is marked `cluster`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from tests.app.conftest import Service, example_table
 from tests.postgres import PostgresServer, running
+
+Make = Callable[..., AbstractContextManager[Service]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,6 +30,27 @@ def postgres() -> Iterator[PostgresServer]:
 def postgres_url(postgres: PostgresServer) -> str:
     """Address of a new, empty database."""
     return postgres.create_database()
+
+
+@pytest.fixture(scope="session")
+def table() -> pd.DataFrame:
+    return example_table()
+
+
+@pytest.fixture
+def serving(tmp_path: Path) -> Make:
+    """Starts a service on a database; those of one test share their files."""
+
+    @contextmanager
+    def serve(url: str, **settings: object) -> Iterator[Service]:
+        service = Service(tmp_path / "data", database_url=url, **settings)
+        service.start()
+        try:
+            yield service
+        finally:
+            service.stop()
+
+    return serve
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ def test_a_restored_service_forecasts_as_before_and_goes_on_with_its_jobs(
         subprocess.run(
             [binary("pg_dump"), "--format=custom", "--file", dump, "--dbname", url], check=True
         )
-        shutil.copytree(service.data_dir, copy, ignore=lambda *_: {"search", "logs"})
+        shutil.copytree(service.data_dir, copy, ignore=lambda *_: {"searches", "logs"})
     finally:
         service.stop()
     subprocess.run(

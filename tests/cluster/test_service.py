@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import httpx
@@ -17,33 +17,12 @@ from app.core.schema import open_database
 from app.main import create_app
 from app.settings import Settings
 from tests.app.aftermath import check_aftermath, phases_of_attempt, pid_of_attempt
-from tests.app.conftest import Service, example_table
+from tests.app.conftest import Service
 from tests.app.furniture import furnish
 from tests.postgres import PostgresServer
 
 OUTAGE_S = 30
 Make = Callable[..., AbstractContextManager[Service]]
-
-
-@pytest.fixture(scope="module")
-def table() -> pd.DataFrame:
-    return example_table()
-
-
-@pytest.fixture
-def serving(tmp_path: Path) -> Make:
-    """Starts a service on a database; those of one test share their files."""
-
-    @contextmanager
-    def serve(url: str, **settings: object) -> Iterator[Service]:
-        service = Service(tmp_path / "data", database_url=url, **settings)
-        service.start()
-        try:
-            yield service
-        finally:
-            service.stop()
-
-    return serve
 
 
 def under_way(service: Service, job_id: str, attempt: int = 1) -> bool:
