@@ -111,7 +111,8 @@ def _standing_on(
         return list(points)
     chosen = richest(points, effort)
     if model.needs_point == "out_of_fold":
-        chosen = [point for point in chosen if point.out_of_fold is not None]
+        # With neither, it would see the blocks that its fits leave out.
+        chosen = [p for p in chosen if p.out_of_fold is not None or p.out_of_fold_error is not None]
     return list(chosen)
 
 
@@ -127,6 +128,9 @@ def _fit(
 ) -> Candidate:
     model = registry.create(variant.name, **variant.params)
     candidate = Candidate(point, model, variant.label)
+    if model.needs_point == "out_of_fold" and point is not None and point.out_of_fold is None:
+        candidate.error = point.out_of_fold_error
+        return candidate
     if variant.name != REFERENCE_QUANTILE_MODEL:
         if bench.exhausted:
             candidate.error = not_tried(bench)

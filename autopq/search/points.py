@@ -32,6 +32,7 @@ class PointFit:
     cost: Cost
     out_of_fold: Floats | None = None  # of the training windows, where a model needed them
     out_of_fold_cost: Cost = field(default_factory=Cost)
+    out_of_fold_error: str | None = None  # why there are none, where some were wanted
     warm_start: str | None = None  # where the setting did well before
 
     @property
@@ -136,12 +137,16 @@ def fit_out_of_fold(
     bench: Workbench,
 ) -> None:
     """Give `point` forecasts of its training windows, each from a fit on the other blocks of
-    time with a horizon's gap purged around them. They stay None if one of the fits fails, and for
-    a forecaster that would see the left-out blocks all the same.
+    time with a horizon's gap purged around them. They stay None, with the reason, if one of the
+    fits fails or the budget has no room for them; and for a forecaster that would see the left-out
+    blocks all the same.
 
     The level and spread that series are scaled by come from all training rows.
     """
-    if not point.forecaster.learns_from_windows or bench.exhausted:
+    if not point.forecaster.learns_from_windows:
+        return
+    if bench.exhausted:
+        point.out_of_fold_error = not_tried(bench)
         return
     train, params = splits.train, point.variant.params
     forecasts = np.full((len(train), train.horizon), np.nan)
@@ -162,5 +167,7 @@ def fit_out_of_fold(
         point.out_of_fold_cost += trial.cost
         bench.advance(1, f"fitted {point.label} without block {number}")
         if trial.error is not None:
+            reason = not_tried(bench) if trial.stopped else f"not tried: {trial.error}"
+            point.out_of_fold_error = reason
             return
     point.out_of_fold = forecasts

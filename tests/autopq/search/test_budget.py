@@ -131,6 +131,19 @@ def test_what_is_left_is_the_references_and_the_rows_say_why(limit):
     assert np.isfinite(result.model.predict().quantiles).all()
 
 
+def test_a_model_whose_forecasts_out_of_fold_were_not_made_has_a_row_that_says_why():
+    task = TaskConfig(
+        horizon=24,
+        forecasters=("linear",),
+        quantile_models=("residual", "cinn_residual"),
+        max_trials=1,
+    )
+    rows = AutoPQ(task).fit(table()).leaderboard
+    (row,) = (row for row in rows if row.quantile_model == "cinn_residual")
+    assert row.name == "linear+cinn_residual"
+    assert row.error == "not tried: max_trials was reached"
+
+
 class PowerOnceFitting(SilentObserver):
     """Asks for a great deal of power once the fit after the reference's goes on and on, by how
     often that one asks whether to stop."""
