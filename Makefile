@@ -15,7 +15,7 @@ REPORT ?= $(OUT)/training.md
 PRESET ?= default
 PORT ?= 8000
 
-.PHONY: help demo serve audit test test-all test-cluster test-nodes fuzz lint format bench bench-accuracy bench-training bench-peers bench-autogluon bench-many bench-queue bench-scaling lock clean
+.PHONY: help demo serve audit test test-all test-cluster test-nodes fuzz lint format bench bench-accuracy bench-training bench-peers bench-autogluon bench-many bench-queue bench-scaling bench-starts bench-footprint lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -108,6 +108,12 @@ bench-queue: $(INSTALLED) ## Measure how fast jobs are claimed on PostgreSQL
 bench-scaling: $(INSTALLED_CLUSTER) ## Measure trials a second from one to many processes, and on Ray
 	$(BIN)/python -m benchmarks.scaling
 	$(BIN)/python -m benchmarks.scaling --runner ray --naps 1 4 16
+
+bench-footprint: $(INSTALLED_CLUSTER) ## Measure the memory of the composition's processes
+	$(BIN)/python -m benchmarks.footprint
+
+bench-starts: $(INSTALLED_CLUSTER) ## Measure how many workers one supervisor can start
+	$(BIN)/python -m benchmarks.starts
 
 lock: ## Resolve the newest allowed versions into the lock files
 	rm -rf .venv-lock && $(PYTHON) -m venv .venv-lock

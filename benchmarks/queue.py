@@ -31,7 +31,7 @@ from benchmarks.ending import end_when_told
 from tests.postgres import running
 
 _CONFIG = {"target": "load", "horizon": 24, "preset": "advanced"}
-_SAFE: dict[str, str] = {}  # PostgreSQL's own settings: a commit is on the disk
+SAFE: dict[str, str] = {}  # PostgreSQL's own settings: a commit is on the disk
 
 
 def fill(database: Database, jobs: int, tenants: int) -> None:
@@ -124,7 +124,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def measure(jobs: int, tenants: int, claimers: int, claims: int, *, end: bool) -> None:
-    with running(_SAFE) as server:
+    with running(SAFE) as server:
         url = server.create_database()
         database = open_database(url)
         migrations.upgrade(database.engine)
