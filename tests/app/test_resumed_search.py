@@ -3,6 +3,7 @@ settings."""
 
 import os
 import signal
+from collections import Counter
 
 import pytest
 
@@ -24,6 +25,41 @@ def tuned(service, job_id):
     return [(attempt, name) for attempt, name in found if "#" in name and "/" not in name]
 
 
+def electricity(service, job_id):
+    return service.http.get(f"/v1/jobs/{job_id}/energy").json()
+
+
+def settled(service, job_id):
+    """The same, once what the end of the last attempt took has been added."""
+    parts = "cpu_mj + idle_mj + gpu_mj + ram_mj"
+    shares = f"SELECT sum({parts}) FROM host_energy_share WHERE job_id = ?"
+
+    def told_all():
+        ((share,),) = service.rows(shares, job_id)
+        return share == electricity(service, job_id)["total"]["total_mj"]
+
+    service.until(told_all, "the machine's share of the job to be what the job tells")
+    return electricity(service, job_id)
+
+
+def check_sums(service, job_id):
+    """Trials and the phase's own work make the phase, phases the attempt, attempts the job, and
+    jobs the report, to the last millijoule."""
+    found = settled(service, job_id)
+    parts, total = found["by_trial"], found["total"]["total_mj"]
+    assert len({part["attempt"] for part in parts}) == 2
+    for name in ("phase", "attempt"):
+        sums = Counter()
+        for part in parts:
+            sums[part[name]] += part["total_mj"]
+        assert sums == {group[name]: group["total_mj"] for group in found[f"by_{name}"]}
+        assert sums.total() == total > 0
+    assert any(part["trial"] is None and part["total_mj"] for part in parts)
+    report = service.http.get("/v1/energy", params={"group_by": "job"}).json()
+    assert {group["key"]: group["total_mj"] for group in report["groups"]}[job_id] == total
+    assert sum(group["total_mj"] for group in report["groups"]) == report["total"]["total_mj"]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(2000)
 def test_finished_trials_are_never_run_again(service, table):
@@ -42,6 +78,7 @@ def test_finished_trials_are_never_run_again(service, table):
     spent = service.rows(query, job_id)
     assert not {name for (name,) in spent} & {name for _, name in before}
     assert not (service.data_dir / "searches" / job_id).exists()
+    check_sums(service, job_id)
 
 
 @pytest.mark.slow
