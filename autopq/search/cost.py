@@ -176,17 +176,20 @@ class Workbench:
         finally:
             self._meter.end_trial(running)
 
-    def conclude(self, request: TrialRequest, finished: Finished) -> TrialResult:
-        """Report a trial that a runner ran. Raises Stopped when the caller asked to stop."""
+    def result(self, request: TrialRequest, finished: Finished) -> TrialResult:
+        """What came of a trial that a runner ran; `report` tells it. Raises Stopped when the caller
+        asked to stop."""
         outcome = finished.outcome
         error = outcome.error
         if outcome.stopped:
             self.check_stop()
             error = f"stopped when {self.ended_by} was reached"
         cost = Cost(finished.seconds, finished.energy_mj)
-        result = TrialResult(outcome.score, dict(request.params), cost, error)
+        return TrialResult(outcome.score, dict(request.params), cost, error)
+
+    def report(self, request: TrialRequest, result: TrialResult) -> None:
+        """Report a trial that a runner ran, once it is kept for a later run of the search."""
         self._record_request(request, result)
-        return result
 
     def recall(self, request: TrialRequest, result: TrialResult) -> None:
         """Report a trial that an earlier run of the search finished."""

@@ -156,10 +156,12 @@ def _round(
                 bench.advance(1, f"{request.name} was tried before")
     for finished in runner.run([request for _, _, request in asked], bench):
         study, number, request = asked[finished.index]
-        result = bench.conclude(request, finished)
+        result = bench.result(request, finished)
         # One that a limit stopped is still to be run: limits may change between attempts.
         if not finished.outcome.stopped:
             study.tell(number, finished.outcome, result.cost, result.error)
+        # Not before: what was reported and not kept would be run and reported again.
+        bench.report(request, result)
         bench.advance(1, f"tried {request.name}")
     # A stop while nothing ran left no trial to tell of it.
     bench.check_stop()

@@ -58,7 +58,9 @@ class Course:
             requests.append(TrialRequest(f"trial#{self._number}", "trial", dict(params)))
         began = time.monotonic()
         for finished in self._runner.run(requests, self._bench):
-            result = self._bench.conclude(requests[finished.index], finished)
+            request = requests[finished.index]
+            result = self._bench.result(request, finished)
+            self._bench.report(request, result)
             assert result.error is None, result.error
         return time.monotonic() - began
 

@@ -159,6 +159,35 @@ def test_a_search_that_broke_off_goes_on_where_it_was(table, quick, tmp_path):
     assert not again.names
 
 
+class Killed(SilentObserver):
+    """Ends the process, as it were, in the moment in which it is told of a trial of the search."""
+
+    def __init__(self):
+        self.told = None
+
+    def trial(self, trial):
+        if "#" in trial.name:
+            self.told = trial
+            raise KeyboardInterrupt
+
+
+def test_a_trial_that_was_told_of_is_never_run_again(table, quick, tmp_path):
+    told = []
+    for _ in range(2):
+        observer = Killed()
+        fit = AutoPQ(
+            TaskConfig(**SETTINGS),
+            observer=observer,
+            runner=Counting(),
+            store=SearchStore(tmp_path / "search"),
+        )
+        with pytest.raises(KeyboardInterrupt):
+            fit.fit(table)
+        told.append(observer.told)
+    assert told[1].name == told[0].name
+    assert [trial.earlier for trial in told] == [False, True]
+
+
 class Impatient(SilentObserver):
     """Stops the fit between the first trial of the search and the next."""
 
