@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from autopq.data.example import synthetic_load
+from benchmarks.ending import end_when_told
 from benchmarks.service import machine, service, until
 
 TASK = {"target": "load", "horizon": 24, "known_covariates": ["temperature"]}
@@ -102,6 +103,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=365, help="of the table")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
     options = parser.parse_args()
+    end_when_told()
     shares = [float(share) for share in options.shares.split(",")]
     with (
         tempfile.TemporaryDirectory() as folder,

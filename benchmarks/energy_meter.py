@@ -20,6 +20,8 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.ending import end_when_told
+
 ROOT = """
 import subprocess, sys
 child = "while True: sum(range(10000))"
@@ -48,6 +50,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--children", type=int, default=2, help="busy children of each job")
     options = parser.parse_args()
+    end_when_told()
 
     from autopq.energy.board import Board, Posted
     from autopq.energy.codecarbon_host import CodeCarbonHost
@@ -95,7 +98,8 @@ def main() -> None:
             for root in roots:
                 os.killpg(root.pid, 9)
                 root.wait()
-            reader.join()
+            if reader.pid is not None:  # it was started
+                reader.join()
         source.stop()
     cores = psutil.cpu_count() or 1
     print(f"{platform.machine()}, {cores} cores, {len(psutil.pids())} processes, ", end="")

@@ -62,13 +62,23 @@ class TestSweep:
         sweep(storage, database, min_age=0)
         assert storage.search(job_id).exists() == (state not in TERMINAL)
 
-    @pytest.mark.parametrize("state", JOB_STATES)
+    @pytest.mark.parametrize(
+        ("state", "deleted_at"),
+        [*((state, None) for state in JOB_STATES), ("failed", "2026-11-29 12:00:00.000000")],
+    )
     def test_so_are_studies_in_a_database(
-        self, tmp_path: Path, storage: Storage, database: Database, state: JobState
+        self,
+        tmp_path: Path,
+        storage: Storage,
+        database: Database,
+        state: JobState,
+        deleted_at: str | None,
     ) -> None:
         job_id = furnish(database, storage, "default", "default")["job_id"]
         with database.write() as session:
-            session.connection().exec_driver_sql("UPDATE job SET state = ?", (state,))
+            session.connection().exec_driver_sql(
+                "UPDATE job SET state = ?, deleted_at = ?", (state, deleted_at)
+            )
         url = f"sqlite:///{tmp_path / 'trials.sqlite3'}"
         kept = RDBStorage(url)
         strange = "job_of_another_service/0123/trees"
