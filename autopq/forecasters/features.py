@@ -34,7 +34,7 @@ from autopq.forecasters.lookback import (
 )
 from autopq.forecasters.scaling import SeriesScale, known_rows
 
-LevelOffset = Literal["none", "recent_mean", "same_type_mean"]
+LevelOffset = Literal["none", "last_season", "recent_mean", "same_type_mean"]
 LEVEL_OFFSETS: tuple[LevelOffset, ...] = get_args(LevelOffset)
 Unit = Literal["series", "recent"]
 UNITS: tuple[Unit, ...] = get_args(Unit)
@@ -193,6 +193,9 @@ class FeatureBuilder:
         recent = np.where(np.isfinite(recent), recent, center)
         if self.level_offset == "recent_mean":
             return np.repeat(recent, windows.horizon, axis=1)
+        if self.level_offset == "last_season":
+            latest = season_values(windows, lookback.season, (1,))[..., 0]
+            return np.where(np.isfinite(latest), latest, recent)
         return np.where(np.isfinite(alike), alike, recent)
 
     def _add_known_ahead(self, columns: _Columns, windows: Windows, lookback: Lookback) -> None:

@@ -53,6 +53,12 @@ class Candidate:
     correction: RecentErrorCorrection | None = None
     conformal: ConformalIntervals | None = None
     warm_start: str | None = None  # where the model's setting did well before
+    searched: bool = False  # whether the model's own setting was
+
+    @property
+    def tuned(self) -> bool:
+        """Whether any of its settings was chosen on the validation windows."""
+        return self.searched or (self.point is not None and self.point.searched)
 
     @property
     def name(self) -> str:

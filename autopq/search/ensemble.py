@@ -5,7 +5,8 @@ strong form of regularisation that a free fit of weights lacks.
 
 Where the equal average of different kinds of models is nearly as good on validation, it is taken
 instead: networks end their training by the validation rows, which flatters them there, and models
-of different kinds do not fail together when a series moves on.
+of different kinds do not fail together when a series moves on. For the same reason a setting that
+was tuned on the validation rows shares the place of its kind with the one that was not.
 """
 
 from dataclasses import dataclass
@@ -23,8 +24,8 @@ from autopq.search.cost import Cost
 from autopq.task import TaskConfig
 
 _MOST_PICKS = 12
-# Every member is refitted and predicts in production; a fourth one has yet to show its worth.
-MOST_MEMBERS = 3
+# Every member is refitted and predicts in production; a fourth has yet to show its worth.
+MOST_KINDS = 3
 # The share of its loss an average must save to be worth several models in production.
 _WORTHWHILE = 0.002
 # The share of validation loss that is given up for an equal average of different kinds ...
@@ -33,6 +34,8 @@ _INSURANCE = 0.04
 # errors inherit its faults and have to be closer.
 _NOT_FAR_BEHIND = 1.15
 _CLOSE = 1.05
+# A kind has no place in it that costs the average more than this share of its validation loss.
+_BURDEN = 0.0025
 
 
 @dataclass
@@ -66,9 +69,8 @@ def select_ensemble(
     chosen = [(usable[i], count / sum(counts)) for i, count in enumerate(counts) if count]
     chosen.sort(key=lambda member: -member[1])
     validation = scored(splits.validation, _average(chosen, "validation", config))
-    kinds = _one_of_each_kind(usable)
-    if len(kinds) > 1:
-        equal = [(candidate, 1 / len(kinds)) for candidate in kinds]
+    equal = _equal_average(_kinds(usable), splits, config)
+    if len(equal) > 1:
         insured = scored(splits.validation, _average(equal, "validation", config))
         if insured.scores[SCORE] <= validation.scores[SCORE] * (1 + _INSURANCE):
             return Ensemble(equal, insured, _tested(equal, splits, config))
@@ -88,19 +90,40 @@ def _tested(
     return scored(splits.test, _average(members, "test", config))
 
 
-def _one_of_each_kind(usable: list[Candidate]) -> list[Candidate]:
-    """The best candidate of each quantile model beyond the references, best first, as many as an
-    ensemble may have, none far behind."""
+def _kinds(usable: list[Candidate]) -> list[list[Candidate]]:
+    """Quantile models beyond the references, best first, as many as an ensemble may have, none far
+    behind: of each its best candidate, and the best of the others where one of them was tuned and
+    the other was not."""
     ranked = sorted(
         (candidate for candidate in usable if not candidate.reference),
         key=lambda candidate: candidate.score,
     )
-    best: dict[str, Candidate] = {}
+    kinds: dict[str, list[Candidate]] = {}
     for candidate in ranked:
         limit = _NOT_FAR_BEHIND if candidate.point is None else _CLOSE
         if candidate.score <= ranked[0].score * limit:
-            best.setdefault(candidate.model.name, candidate)
-    return list(best.values())[:MOST_MEMBERS]
+            kind = kinds.setdefault(candidate.model.name, [])
+            if all(other.tuned != candidate.tuned for other in kind):
+                kind.append(candidate)
+    return list(kinds.values())[:MOST_KINDS]
+
+
+def _equal_average(
+    kinds: list[list[Candidate]], splits: Splits, config: TaskConfig
+) -> list[tuple[Candidate, float]]:
+    """Members and weights of the average in which each kind has an equal part, without those that
+    burden it."""
+    members = [(candidate, 1 / (len(kinds) * len(kind))) for kind in kinds for candidate in kind]
+    if len(kinds) < 3:
+        return members
+    truth = splits.validation.target()
+    loss = mean_pinball(truth, _average(members, "validation", config), DENSE_LEVELS)
+    fewer = [_equal_average(kinds[:i] + kinds[i + 1 :], splits, config) for i in range(len(kinds))]
+    losses = [
+        mean_pinball(truth, _average(rest, "validation", config), DENSE_LEVELS) for rest in fewer
+    ]
+    least = int(np.argmin(losses))
+    return fewer[least] if losses[least] < loss * (1 - _BURDEN) else members
 
 
 def _pick(
@@ -114,7 +137,7 @@ def _pick(
     counts[first] = 1
     total, best = parts[first].copy(), usable[first].score
     for picks in range(2, _MOST_PICKS + 1):
-        full = sum(count > 0 for count in counts) == MOST_MEMBERS
+        full = sum(count > 0 for count in counts) == MOST_KINDS
         scores = [
             np.inf
             if full and not counts[i]

@@ -34,6 +34,7 @@ class PointFit:
     out_of_fold_cost: Cost = field(default_factory=Cost)
     out_of_fold_error: str | None = None  # why there are none, where some were wanted
     warm_start: str | None = None  # where the setting did well before
+    searched: bool = False  # whether the setting was chosen on the validation windows
 
     @property
     def name(self) -> str:

@@ -20,7 +20,7 @@ from autopq.quantiles.residual import ResidualQuantiles
 from autopq.search.calibrate import calibrate, conform
 from autopq.search.candidates import Candidate, scored_parts
 from autopq.search.cost import NOTHING, Cost, Workbench
-from autopq.search.ensemble import MOST_MEMBERS
+from autopq.search.ensemble import MOST_KINDS
 from autopq.search.points import point_fit
 from autopq.search.refit import refit_cost
 from autopq.search.variants import Variant
@@ -51,7 +51,8 @@ class Reserve:
         self._splits, self._config, self._context, self._bench = splits, config, context, bench
         self._asked = asked
         self._looked_up = 0  # forecasts that calibrating makes
-        self._members = MOST_MEMBERS if effort.ensemble else 1
+        # Each kind with and without a tuned setting, where settings are tuned.
+        self._members = MOST_KINDS * (2 if effort.tuned else 1) if effort.ensemble else 1
         self._rows = len(effort.forecasters) + len(effort.tuned)  # that will be scored at least
         self._scoring = self._calibrating = self.last = NOTHING
         self._a_forecast: dict[str, Cost] = {}  # by candidate, as are the following

@@ -220,10 +220,11 @@ def _found(
             forecaster = component.from_state(study.state)
             variant = Variant(study.component, label, forecaster.params)
             point = point_fit(variant, forecaster, splits, config, study.best.cost)
-            points.append(replace(point, warm_start=study.best.source))
+            points.append(replace(point, warm_start=study.best.source, searched=True))
         else:
             model = component.from_state(study.state)
+            source = study.best.source
             candidates.append(
-                Candidate(None, model, label, study.best.cost, warm_start=study.best.source)
+                Candidate(None, model, label, study.best.cost, warm_start=source, searched=True)
             )
     return points, candidates

@@ -63,7 +63,7 @@ def test_way_back_is_exact(hourly: Any, level_offset: LevelOffset) -> None:
     np.testing.assert_allclose(rows.absolute(rows.relative(target)), target, rtol=1e-12)
 
 
-@pytest.mark.parametrize("level_offset", ["recent_mean", "same_type_mean"])
+@pytest.mark.parametrize("level_offset", ["last_season", "recent_mean", "same_type_mean"])
 def test_relative_to_a_level_a_shifted_series_looks_the_same(
     hourly: Any, level_offset: LevelOffset
 ) -> None:
@@ -75,8 +75,17 @@ def test_relative_to_a_level_a_shifted_series_looks_the_same(
     np.testing.assert_allclose(shifted.offset, rows.offset + 500)
 
 
-def test_looks_neither_at_the_target_nor_beyond_the_horizon(hourly: Any) -> None:
-    builder = FeatureBuilder.fit(hourly.train, "same_type_mean")
+def test_relative_to_the_last_season_is_what_a_naive_forecast_leaves(hourly: Any) -> None:
+    rows = FeatureBuilder.fit(hourly.train, "last_season").build(hourly.test)
+    before = hourly.panel.target[hourly.test.steps - 24]
+    np.testing.assert_array_equal(rows.offset, before)
+
+
+@pytest.mark.parametrize("level_offset", LEVEL_OFFSETS)
+def test_looks_neither_at_the_target_nor_beyond_the_horizon(
+    hourly: Any, level_offset: LevelOffset
+) -> None:
+    builder = FeatureBuilder.fit(hourly.train, level_offset)
     window = hourly.test.take(slice(3, 4))
     start = int(window.start[0])
     target, covariates = hourly.panel.target.copy(), hourly.panel.covariates.copy()
@@ -88,10 +97,13 @@ def test_looks_neither_at_the_target_nor_beyond_the_horizon(hourly: Any) -> None
     )
 
 
+@pytest.mark.parametrize("level_offset", ["last_season", "same_type_mean"])
 @pytest.mark.parametrize("lead", [1, 13, 30])
-def test_looks_at_no_target_within_the_lead_time(hourly: Any, lead: int) -> None:
+def test_looks_at_no_target_within_the_lead_time(
+    hourly: Any, lead: int, level_offset: LevelOffset
+) -> None:
     train = replace(hourly.train, lead=lead)
-    builder = FeatureBuilder.fit(train.take(train.complete()), "same_type_mean")
+    builder = FeatureBuilder.fit(train.take(train.complete()), level_offset)
     window = replace(hourly.test.take(slice(3, 4)), lead=lead)
     target = hourly.panel.target.copy()
     target[int(window.start[0]) - lead :] = -1e9

@@ -74,6 +74,13 @@ def test_a_growing_spread_asks_for_the_recent_unit(context):
     assert views.trees.unit == views.networks.unit == "recent"
 
 
+def test_a_level_that_walks_is_told_by_the_last_season(context):
+    steps = np.random.default_rng(3).normal(0, 1, 24 * 120)
+    walking = splits(np.cumsum(steps) + 5 * np.sin(np.arange(len(steps)) * np.pi / 12))
+    views = Views.choose(walking.train, walking.validation, context, fixed_scale=False)
+    assert views.trees.level_offset == "last_season"
+
+
 def test_a_fixed_scale_is_never_given_the_recent_unit(context):
     growing = splits(seasonal(120, lambda day: 1.015**day))
     views = Views.choose(growing.train, growing.validation, context, fixed_scale=True)

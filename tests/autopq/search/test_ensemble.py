@@ -1,0 +1,100 @@
+"""Which candidates an average is made of, and in which shares."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from autopq.data.audit import audit
+from autopq.data.splits import Splits, split
+from autopq.evaluation.grid import DENSE_LEVELS, normal_score
+from autopq.quantiles import registry
+from autopq.search.candidates import Candidate, scored
+from autopq.search.ensemble import Ensemble, select_ensemble
+from autopq.task import TaskConfig
+
+CONFIG = TaskConfig(horizon=24)
+POSITION = np.linspace(-1, 1, 24)
+
+
+@pytest.fixture(scope="module")
+def splits() -> Splits:
+    noise = np.random.default_rng(0).normal(0, 1, 24 * 90)
+    time = pd.date_range("2024-01-01", periods=len(noise), freq="h")
+    panel, _ = audit(pd.DataFrame({"timestamp": time, "target": noise}), CONFIG)
+    return split(panel, CONFIG, train_windows=50, validation_windows=200, test_windows=50)
+
+
+def candidate(
+    splits: Splits, model: str, bias: np.ndarray, label: str = "", *, searched: bool = False
+) -> Candidate:
+    """One whose forecasts of standard normal targets are off by `bias` [24]."""
+    found = Candidate(None, registry.create(model), label or model, searched=searched)
+    right = normal_score(DENSE_LEVELS)
+
+    def quantiles(count: int) -> np.ndarray:
+        return np.broadcast_to(bias[:, None] + right, (count, 24, len(right))).copy()
+
+    found.validation = scored(splits.validation, quantiles(len(splits.validation)))
+    found.test = scored(splits.test, quantiles(len(splits.test)))
+    return found
+
+
+def average(splits: Splits, *candidates: Candidate) -> Ensemble:
+    ensemble = select_ensemble(list(candidates), splits, CONFIG)
+    assert ensemble is not None
+    return ensemble
+
+
+def shares(ensemble: Ensemble) -> dict[str, float]:
+    return {member.name: weight for member, weight in ensemble.members}
+
+
+def test_kinds_that_fail_differently_have_equal_parts(splits: Splits) -> None:
+    # The three biases take each other off.
+    ensemble = average(
+        splits,
+        candidate(splits, "mlp_quantile", 0.40 * POSITION),
+        candidate(splits, "lightgbm_quantile", -0.41 * POSITION + 0.2),
+        candidate(splits, "cinn_residual", np.full(24, -0.2)),
+    )
+    assert shares(ensemble) == pytest.approx(
+        {"mlp_quantile": 1 / 3, "lightgbm_quantile": 1 / 3, "cinn_residual": 1 / 3}
+    )
+
+
+def test_a_kind_that_burdens_the_average_has_no_part_in_it(splits: Splits) -> None:
+    ensemble = average(
+        splits,
+        candidate(splits, "mlp_quantile", 0.40 * POSITION),
+        candidate(splits, "lightgbm_quantile", -0.41 * POSITION),
+        candidate(splits, "cinn_residual", np.full(24, 0.3)),
+    )
+    assert shares(ensemble) == pytest.approx({"mlp_quantile": 0.5, "lightgbm_quantile": 0.5})
+
+
+def test_a_tuned_setting_shares_the_place_of_its_kind(splits: Splits) -> None:
+    ensemble = average(
+        splits,
+        candidate(splits, "mlp_quantile", 0.40 * POSITION),
+        candidate(splits, "mlp_quantile", 0.35 * POSITION, "mlp_quantile#3", searched=True),
+        candidate(splits, "lightgbm_quantile", -0.40 * POSITION),
+    )
+    assert shares(ensemble) == pytest.approx(
+        {"mlp_quantile": 0.25, "mlp_quantile#3": 0.25, "lightgbm_quantile": 0.5}
+    )
+
+
+def test_two_settings_of_a_kind_that_were_not_tuned_share_nothing(splits: Splits) -> None:
+    ensemble = average(
+        splits,
+        candidate(splits, "mlp_quantile", 0.40 * POSITION, "mlp_quantile:backprop"),
+        candidate(splits, "mlp_quantile", 0.35 * POSITION, "mlp_quantile:oialr"),
+        candidate(splits, "lightgbm_quantile", -0.40 * POSITION),
+    )
+    assert shares(ensemble) == pytest.approx({"mlp_quantile:oialr": 0.5, "lightgbm_quantile": 0.5})
+
+
+def test_no_average_where_one_candidate_says_all(splits: Splits) -> None:
+    best = candidate(splits, "mlp_quantile", np.zeros(24))
+    far = candidate(splits, "lightgbm_quantile", np.full(24, 1.5))
+    assert select_ensemble([best, far], splits, CONFIG) is None
