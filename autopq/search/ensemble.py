@@ -31,11 +31,12 @@ _WORTHWHILE = 0.002
 # The share of validation loss that is given up for an equal average of different kinds ...
 _INSURANCE = 0.04
 # ... of models that are at most so much worse than the best; those that stand on one forecaster's
-# errors inherit its faults and have to be closer.
+# errors inherit its faults and have to be closer, ...
 _NOT_FAR_BEHIND = 1.15
 _CLOSE = 1.05
-# A kind has no place in it that costs the average more than this share of its validation loss.
+# ... nor may they cost the average more than this share of its loss.
 _BURDEN = 0.0025
+_ON_A_FORECASTER = ""
 
 
 @dataclass
@@ -69,11 +70,11 @@ def select_ensemble(
     chosen = [(usable[i], count / sum(counts)) for i, count in enumerate(counts) if count]
     chosen.sort(key=lambda member: -member[1])
     validation = scored(splits.validation, _average(chosen, "validation", config))
-    equal = _equal_average(_kinds(usable), splits, config)
-    if len(equal) > 1:
-        insured = scored(splits.validation, _average(equal, "validation", config))
-        if insured.scores[SCORE] <= validation.scores[SCORE] * (1 + _INSURANCE):
-            return Ensemble(equal, insured, _tested(equal, splits, config))
+    insured = _equal_average(_kinds(usable), splits, config)
+    if insured is not None:
+        members, scores = insured
+        if scores.scores[SCORE] <= validation.scores[SCORE] * (1 + _INSURANCE):
+            return Ensemble(members, scores, _tested(members, splits, config))
     if len(chosen) < 2:
         return None
     best = min(candidate.score for candidate in usable)
@@ -91,18 +92,19 @@ def _tested(
 
 
 def _kinds(usable: list[Candidate]) -> list[list[Candidate]]:
-    """Quantile models beyond the references, best first, as many as an ensemble may have, none far
-    behind: of each its best candidate, and the best of the others where one of them was tuned and
-    the other was not."""
+    """What may have an equal part in an average, best first, none far behind: each quantile model
+    that stands alone, and all that stand on a point forecaster as one kind. Of each kind, its best
+    candidate, and the best of the others where one of them was tuned and the other was not."""
     ranked = sorted(
         (candidate for candidate in usable if not candidate.reference),
         key=lambda candidate: candidate.score,
     )
     kinds: dict[str, list[Candidate]] = {}
     for candidate in ranked:
-        limit = _NOT_FAR_BEHIND if candidate.point is None else _CLOSE
+        alone = candidate.point is None
+        limit = _NOT_FAR_BEHIND if alone else _CLOSE
         if candidate.score <= ranked[0].score * limit:
-            kind = kinds.setdefault(candidate.model.name, [])
+            kind = kinds.setdefault(candidate.model.name if alone else _ON_A_FORECASTER, [])
             if all(other.tuned != candidate.tuned for other in kind):
                 kind.append(candidate)
     return list(kinds.values())[:MOST_KINDS]
@@ -110,20 +112,19 @@ def _kinds(usable: list[Candidate]) -> list[list[Candidate]]:
 
 def _equal_average(
     kinds: list[list[Candidate]], splits: Splits, config: TaskConfig
-) -> list[tuple[Candidate, float]]:
-    """Members and weights of the average in which each kind has an equal part, without those that
-    burden it."""
+) -> tuple[list[tuple[Candidate, float]], Scored] | None:
+    """Members, weights and validation scores of the average in which each kind has an equal part,
+    without the one that stands on a point forecaster where it is a burden; None of a single kind.
+    """
+    if len(kinds) < 2:
+        return None
     members = [(candidate, 1 / (len(kinds) * len(kind))) for kind in kinds for candidate in kind]
-    if len(kinds) < 3:
-        return members
-    truth = splits.validation.target()
-    loss = mean_pinball(truth, _average(members, "validation", config), DENSE_LEVELS)
-    fewer = [_equal_average(kinds[:i] + kinds[i + 1 :], splits, config) for i in range(len(kinds))]
-    losses = [
-        mean_pinball(truth, _average(rest, "validation", config), DENSE_LEVELS) for rest in fewer
-    ]
-    least = int(np.argmin(losses))
-    return fewer[least] if losses[least] < loss * (1 - _BURDEN) else members
+    found = scored(splits.validation, _average(members, "validation", config))
+    alone = [kind for kind in kinds if kind[0].point is None]
+    lighter = _equal_average(alone, splits, config) if len(alone) < len(kinds) else None
+    if lighter and lighter[1].scores[SCORE] < found.scores[SCORE] * (1 - _BURDEN):
+        return lighter
+    return members, found
 
 
 def _pick(

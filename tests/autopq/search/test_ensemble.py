@@ -7,9 +7,13 @@ import pytest
 from autopq.data.audit import audit
 from autopq.data.splits import Splits, split
 from autopq.evaluation.grid import DENSE_LEVELS, normal_score
+from autopq.forecasters import registry as forecasters
 from autopq.quantiles import registry
 from autopq.search.candidates import Candidate, scored
+from autopq.search.cost import Cost
 from autopq.search.ensemble import Ensemble, select_ensemble
+from autopq.search.points import PointFit
+from autopq.search.variants import Variant
 from autopq.task import TaskConfig
 
 CONFIG = TaskConfig(horizon=24)
@@ -27,8 +31,13 @@ def splits() -> Splits:
 def candidate(
     splits: Splits, model: str, bias: np.ndarray, label: str = "", *, searched: bool = False
 ) -> Candidate:
-    """One whose forecasts of standard normal targets are off by `bias` [24]."""
-    found = Candidate(None, registry.create(model), label or model, searched=searched)
+    """One whose forecasts of standard normal targets are off by `bias` [24]; a cINN's stand on a
+    point forecaster."""
+    point = None
+    if model.startswith("cinn"):
+        nothing, variant = np.zeros((0, 24)), Variant("linear", "linear")
+        point = PointFit(variant, forecasters.create("linear"), nothing, nothing, 1.0, Cost())
+    found = Candidate(point, registry.create(model), label or model, searched=searched)
     right = normal_score(DENSE_LEVELS)
 
     def quantiles(count: int) -> np.ndarray:
@@ -58,11 +67,13 @@ def test_kinds_that_fail_differently_have_equal_parts(splits: Splits) -> None:
         candidate(splits, "cinn_residual", np.full(24, -0.2)),
     )
     assert shares(ensemble) == pytest.approx(
-        {"mlp_quantile": 1 / 3, "lightgbm_quantile": 1 / 3, "cinn_residual": 1 / 3}
+        {"mlp_quantile": 1 / 3, "lightgbm_quantile": 1 / 3, "linear+cinn_residual": 1 / 3}
     )
 
 
-def test_a_kind_that_burdens_the_average_has_no_part_in_it(splits: Splits) -> None:
+def test_what_stands_on_a_forecaster_has_no_part_in_an_average_that_it_burdens(
+    splits: Splits,
+) -> None:
     ensemble = average(
         splits,
         candidate(splits, "mlp_quantile", 0.40 * POSITION),
@@ -70,6 +81,29 @@ def test_a_kind_that_burdens_the_average_has_no_part_in_it(splits: Splits) -> No
         candidate(splits, "cinn_residual", np.full(24, 0.3)),
     )
     assert shares(ensemble) == pytest.approx({"mlp_quantile": 0.5, "lightgbm_quantile": 0.5})
+
+
+def test_trees_keep_their_part_beside_networks_that_validation_rows_flatter(
+    splits: Splits,
+) -> None:
+    ensemble = average(
+        splits,
+        candidate(splits, "mlp_quantile", 0.40 * POSITION),
+        candidate(splits, "cinn_residual", -0.41 * POSITION),
+        candidate(splits, "lightgbm_quantile", np.full(24, 0.45)),
+    )
+    assert len(shares(ensemble)) == 3
+
+
+def test_what_stands_on_a_forecaster_is_one_kind(splits: Splits) -> None:
+    ensemble = average(
+        splits,
+        candidate(splits, "cinn_additive", 0.30 * POSITION),
+        candidate(splits, "cinn_residual", 0.31 * POSITION),
+        candidate(splits, "mlp_quantile", -0.30 * POSITION),
+        candidate(splits, "lightgbm_quantile", -0.31 * POSITION),
+    )
+    assert set(shares(ensemble)) == {"linear+cinn_additive", "mlp_quantile", "lightgbm_quantile"}
 
 
 def test_a_tuned_setting_shares_the_place_of_its_kind(splits: Splits) -> None:
