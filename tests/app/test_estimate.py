@@ -109,6 +109,13 @@ def test_over_http(service: Any, finished_job: dict[str, Any], dataset_id: str) 
     assert found["energy_wh"]["low"] < took < found["energy_wh"]["high"]
     assert 0 < found["minimum_energy_wh"] < found["energy_wh"]["high"]
     assert len(service.http.get("/v1/jobs").json()["items"]) == before
+    limits = {"energy_limit_wh": "minimum_energy_wh", "time_limit": "minimum_seconds"}
+    for limit, minimum in limits.items():
+        short = body["config"] | {limit: found[minimum] / 2}
+        refused = service.http.post("/v1/jobs", json=body | {"config": short})
+        assert refused.status_code == 422
+        assert limit in refused.text
+        assert f"{found[minimum]:.3g}" in refused.text
     unknown = service.http.post("/v1/jobs:estimate", json=body | {"dataset_id": "ds_none"})
     assert unknown.status_code == 404
 
