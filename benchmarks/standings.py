@@ -4,15 +4,16 @@
 
 Reads every `<set>__<system>.npz` below `--files`, as `benchmarks.accuracy`, `benchmarks.peers` and
 `benchmarks.peers.autogluon` write them; of several files for a set and system (seeds, in folders of
-their own) losses are averaged. Prints, as Markdown: the mean pinball loss of each system; the loss
-of every preset of AutoPQ as a share of the best peer's and of `--base`'s, with a 95 % interval from
-a circular block bootstrap over days (blocks of a week); geometric means over the sets; coverage,
-and what each run took.
+their own) losses are averaged, and two systems compared on the seeds that both have. Prints, as
+Markdown: the mean pinball loss of each system; the loss of every preset of AutoPQ as a share of the
+best peer's and of `--base`'s, with a 95 % interval from a circular block bootstrap over days
+(blocks of a week); geometric means over the sets; coverage, and what each run took.
 """
 
 import argparse
 import json
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,7 @@ def score(file: Path, series: Series, data: Path) -> tuple[Floats, dict[str, flo
     scores = evaluate(truth, quantiles, PERCENT_LEVELS)
     meta = json.loads(str(stored["meta"]))
     figures = {
+        "seed": float(meta.get("seed", 0)),
         "cov50": scores["coverage_50"],
         "cov90": scores["coverage_90"],
         "crossing": float((np.diff(raw, axis=-1) < 0).mean()),
@@ -76,31 +78,41 @@ def markdown(table: pd.DataFrame, index: str) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def read(files: Path, data: Path) -> tuple[dict[str, dict[str, Floats]], pd.DataFrame]:
-    """Losses by day [n] of every system and set, averaged over its files; and a row a file."""
+# Losses by day [n] of one system, by set and seed.
+Losses = dict[str, dict[int, Floats]]
+
+
+def read(files: Path, data: Path) -> tuple[dict[str, Losses], pd.DataFrame]:
+    """Losses of every system, and a row a file."""
     known = {series.name: series for series in KNOWN}
-    losses: dict[tuple[str, str], list[Floats]] = defaultdict(list)
+    losses: dict[str, Losses] = defaultdict(lambda: defaultdict(dict))
     rows: list[dict[str, Any]] = []
     for file in sorted(files.rglob("*__*.npz")):
         name, _, system = file.stem.partition("__")
         found, figures = score(file, known[name], data)
-        losses[system, name].append(found)
+        losses[system][name][int(figures.pop("seed"))] = found
         rows.append({"system": system, "set": name, "mpl": found.mean()} | figures)
-    by_system: dict[str, dict[str, Floats]] = defaultdict(dict)
-    for (system, name), several in losses.items():
-        by_system[system][name] = np.mean(several, axis=0)
-    return by_system, pd.DataFrame(rows)
+    return losses, pd.DataFrame(rows)
 
 
-def ratios(one: dict[str, Floats], others: dict[str, dict[str, Floats]]) -> dict[str, Any]:
-    """By set: the ratio to the best of the others, and its interval; and their geometric mean."""
+def averaged(losses: dict[int, Floats], seeds: Collection[int] | None = None) -> Floats:
+    """[n] over all seeds, or over some."""
+    mean: Floats = np.mean([losses[seed] for seed in seeds or losses], axis=0)
+    return mean
+
+
+def ratios(one: Losses, others: dict[str, Losses]) -> dict[str, Any]:
+    """By set: the ratio to the best of the others, and its interval; and their geometric mean.
+    Against a single other system, over the seeds that both have."""
     row: dict[str, Any] = {}
     found = []
     for name, losses in one.items():
         rivals = [other[name] for other in others.values() if name in other]
         if not rivals:
             continue
-        ratio, low, high = paired(losses, min(rivals, key=lambda rival: float(rival.mean())))
+        rival = min(rivals, key=lambda rival: float(averaged(rival).mean()))
+        shared = losses.keys() & rival.keys() if len(others) == 1 else None
+        ratio, low, high = paired(averaged(losses, shared), averaged(rival, shared))
         found.append(ratio)
         row[name] = f"{ratio:.3f} ({low:.3f} to {high:.3f})"
     row["geometric mean"] = f"{np.exp(np.mean(np.log(found))):.3f}" if found else ""
