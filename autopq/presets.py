@@ -76,8 +76,8 @@ _DEFAULT = Effort(
 EFFORTS: dict[Preset, Effort] = {
     "fast": _FAST,
     "default": _DEFAULT,
-    # All that the default has, as the default has it, so that a search can only add to it. More
-    # training windows would be of other hours than those that forecasts are issued at.
+    # What the default has, on the same rows, so that a search adds to it. More training windows
+    # would be of other hours than those that forecasts are issued at.
     "advanced": replace(
         _DEFAULT,
         forecasters=("seasonal_naive", "climatology", "linear", "lightgbm", "mlp", "nhits"),

@@ -24,8 +24,8 @@ from autopq.search.cost import Cost
 from autopq.task import TaskConfig
 
 _MOST_PICKS = 12
-# Every member is refitted and predicts in production; a fourth has yet to show its worth.
-MOST_KINDS = 3
+# Every part is refitted and predicts in production; a fourth has yet to show its worth.
+MOST_PARTS = 3
 # The share of its loss an average must save to be worth several models in production.
 _WORTHWHILE = 0.002
 # The share of validation loss that is given up for an equal average of different kinds ...
@@ -36,7 +36,7 @@ _NOT_FAR_BEHIND = 1.15
 _CLOSE = 1.05
 # ... nor may they cost the average more than this share of its loss.
 _BURDEN = 0.0025
-_ON_A_FORECASTER = ""
+_ON_A_FORECASTER = ""  # the kind of all these; no quantile model has this name
 
 
 @dataclass
@@ -107,7 +107,7 @@ def _kinds(usable: list[Candidate]) -> list[list[Candidate]]:
             kind = kinds.setdefault(candidate.model.name if alone else _ON_A_FORECASTER, [])
             if all(other.tuned != candidate.tuned for other in kind):
                 kind.append(candidate)
-    return list(kinds.values())[:MOST_KINDS]
+    return list(kinds.values())[:MOST_PARTS]
 
 
 def _equal_average(
@@ -138,7 +138,7 @@ def _pick(
     counts[first] = 1
     total, best = parts[first].copy(), usable[first].score
     for picks in range(2, _MOST_PICKS + 1):
-        full = sum(count > 0 for count in counts) == MOST_KINDS
+        full = sum(count > 0 for count in counts) == MOST_PARTS
         scores = [
             np.inf
             if full and not counts[i]

@@ -168,7 +168,7 @@ def fit_out_of_fold(
         point.out_of_fold_cost += trial.cost
         bench.advance(1, f"fitted {point.label} without block {number}")
         if trial.error is not None:
-            reason = not_tried(bench) if trial.stopped else f"not tried: {trial.error}"
-            point.out_of_fold_error = reason
+            failed = f"{point.label} could not be fitted without block {number}: {trial.error}"
+            point.out_of_fold_error = not_tried(bench) if trial.stopped else failed
             return
     point.out_of_fold = forecasts

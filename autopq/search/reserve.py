@@ -20,7 +20,7 @@ from autopq.quantiles.residual import ResidualQuantiles
 from autopq.search.calibrate import calibrate, conform
 from autopq.search.candidates import Candidate, scored_parts
 from autopq.search.cost import NOTHING, Cost, Workbench
-from autopq.search.ensemble import MOST_KINDS
+from autopq.search.ensemble import MOST_PARTS
 from autopq.search.points import point_fit
 from autopq.search.refit import refit_cost
 from autopq.search.variants import Variant
@@ -52,7 +52,7 @@ class Reserve:
         self._asked = asked
         self._looked_up = 0  # forecasts that calibrating makes
         # Each kind with and without a tuned setting, where settings are tuned.
-        self._members = MOST_KINDS * (2 if effort.tuned else 1) if effort.ensemble else 1
+        self._members = MOST_PARTS * (2 if effort.tuned else 1) if effort.ensemble else 1
         self._rows = len(effort.forecasters) + len(effort.tuned)  # that will be scored at least
         self._scoring = self._calibrating = self.last = NOTHING
         self._a_forecast: dict[str, Cost] = {}  # by candidate, as are the following
