@@ -289,9 +289,15 @@ def leaderboard_table(rows: list[LeaderboardEntry]) -> Table:
             f"{row.seconds:.1f}",
             _number(row.energy_wh),
             *(_count(getattr(row, count)) for count in (_COUNTS.values() if counted else ())),
-            escape(row.error or row.not_recommended or ("reference" if row.reference else "")),
+            escape(_note(row)),
         )
     return table
+
+
+def _note(row: LeaderboardEntry) -> str:
+    """What a reader of a row has to know first."""
+    word: str | None = row.error or row.not_recommended or row.details.get("simple_row")
+    return word or ("reference" if row.reference else "")
 
 
 def backtest_table(found: BacktestReport) -> Table:

@@ -83,14 +83,28 @@ def annotated(
     importance: Sequence[Importance],
 ) -> list[LeaderboardRow]:
     """The rows with what is known only after them in the chosen one's details: which limit ended
-    what, what of the model's making was left out for it, and how much groups of inputs matter."""
+    what, what of the model's making was left out for it, that it is a simple row which won, and
+    how much groups of inputs matter."""
     found = {
         "ended_by": ended_by,
         "left_out": list(left_out),
+        "simple_row": _simple_row(rows),
         "importance": [group.as_dict() for group in importance],
     }
     more = {name: value for name, value in found.items() if value}
     return [replace(row, details={**row.details, **more}) if row.chosen else row for row in rows]
+
+
+def _simple_row(rows: Sequence[LeaderboardRow]) -> str | None:
+    """A word where a reference is chosen of the ranked rows although richer ones were scored."""
+    chosen = next(row for row in rows if row.chosen)
+    richer = next((row for row in rows if not row.reference and row.validation), None)
+    if not chosen.reference or richer is None:
+        return None
+    return (
+        f"a simple row is kept: its validation loss is {chosen.validation[SCORE]:.4g}, that of the "
+        f"best richer one, '{richer.name}', {richer.validation[SCORE]:.4g}"
+    )
 
 
 def _missed(row: LeaderboardRow, min_coverage: float | None) -> str | None:

@@ -14,12 +14,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import Result
+from rich.console import Console
 from typer.testing import CliRunner
 
 from app.cli.application import app
+from app.cli.output import leaderboard_table
 from app.core.schema import open_database
 from app.core.storage import Storage
-from tests.app.furniture import furnish
+from app.jobs.results import LeaderboardEntry
+from tests.app.furniture import LEADER, furnish
 
 Run = Callable[..., Result]
 Document = dict[str, Any]
@@ -325,3 +328,20 @@ def test_written_csv_is_safe_in_a_spreadsheet(serving: Callable[..., Any], tmp_p
         printed = runner.invoke(app, ["jobs", "backtest", job_id, "--table", "windows"]).stdout
     assert found == [["'=series"], ["=series"]]
     assert "'=series" in printed
+
+
+@pytest.mark.parametrize(
+    ("told", "noted"),
+    [
+        ({}, "reference"),
+        ({"details": {"simple_row": "a simple row is kept"}}, "a simple row is kept"),
+        ({"not_recommended": "too narrow", "details": {"simple_row": "kept"}}, "too narrow"),
+        ({"reference": False}, ""),
+    ],
+)
+def test_a_row_of_the_leaderboard_notes_what_matters_most(told: Document, noted: str) -> None:
+    console = Console(file=io.StringIO(), width=200)
+    console.print(leaderboard_table([LeaderboardEntry.model_validate(LEADER | told)]))
+    printed = console.file.getvalue()
+    assert noted in printed
+    assert ("reference" in printed) == (noted == "reference")

@@ -1,11 +1,14 @@
 """The rule that chooses among candidates by score, and by electricity where scores are close."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from autopq.errors import AutoPQError
+from autopq.leaderboard import LeaderboardRow
 from autopq.quantiles import registry
-from autopq.search.board import winner
+from autopq.search.board import annotated, winner
 from autopq.search.candidates import Candidate, Scored
 from autopq.search.cost import Cost
 from autopq.search.ensemble import Ensemble
@@ -52,3 +55,41 @@ def test_without_a_score_there_is_no_winner(candidates: dict[str, Candidate]) ->
         candidate.validation, candidate.error = None, "it diverged"
     with pytest.raises(AutoPQError, match="it diverged"):
         winner(list(candidates.values()), None, 0.1)
+
+
+def row(name: str, score: float | None, *, reference: bool = False) -> LeaderboardRow:
+    return LeaderboardRow(
+        rank=0,
+        name=name,
+        forecaster=None,
+        quantile_model=name,
+        training_method=None,
+        reference=reference,
+        validation={} if score is None else {"mean_pinball": score},
+        test={},
+        seconds=1.0,
+        energy_wh=1.0,
+        error="it broke" if score is None else None,
+    )
+
+
+SIMPLE, RICH, FAILED = row("simple", 1.0, reference=True), row("rich", 1.25), row("failed", None)
+WORD = "a simple row is kept: its validation loss is 1, that of the best richer one, 'rich', 1.25"
+
+
+@pytest.mark.parametrize(
+    ("rows", "kept", "word"),
+    [
+        ([SIMPLE, RICH, FAILED], SIMPLE, WORD),
+        ([SIMPLE, RICH, FAILED], RICH, None),
+        ([SIMPLE, FAILED], SIMPLE, None),  # nothing richer was scored
+    ],
+)
+def test_a_simple_row_that_is_kept_says_how_richer_ones_did(
+    rows: list[LeaderboardRow], kept: LeaderboardRow, word: str | None
+) -> None:
+    ranked = [replace(one, chosen=one is kept) for one in rows]
+    found = annotated(ranked, ended_by=None, left_out=(), importance=())
+    assert {one.name: one.details.get("simple_row") for one in found} == {
+        one.name: word if one is kept else None for one in rows
+    }
