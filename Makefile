@@ -15,7 +15,7 @@ REPORT ?= $(OUT)/training.md
 PRESET ?= default
 PORT ?= 8000
 
-.PHONY: help demo serve audit test test-all test-cluster test-nodes fuzz lint format bench bench-accuracy bench-training bench-peers bench-autogluon bench-many bench-queue bench-scaling bench-starts bench-footprint lock clean
+.PHONY: help demo serve audit test test-all test-cluster test-nodes fuzz lint format bench bench-accuracy bench-training bench-peers bench-autogluon bench-many bench-queue bench-sampling bench-scaling bench-starts bench-footprint lock clean
 
 help: ## List the tasks
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -101,6 +101,9 @@ bench-autogluon: $(DEMO_DATA) ## Forecast the same windows by AutoGluon-TimeSeri
 
 bench-many: $(INSTALLED) ## Measure time and memory of one job over many series
 	$(BIN)/python -m benchmarks.many_series
+
+bench-sampling: $(INSTALLED) ## Measure how long flows take to draw paths
+	$(BIN)/python -m benchmarks.sampling
 
 bench-queue: $(INSTALLED) ## Measure how fast jobs are claimed on PostgreSQL
 	$(BIN)/python -m benchmarks.queue
