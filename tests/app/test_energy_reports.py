@@ -4,12 +4,18 @@ import csv
 import io
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+
+from app.core.schema import open_database
+from app.core.storage import Storage
+from tests.app.furniture import furnish
 
 Document = dict[str, Any]
 
@@ -81,6 +87,22 @@ class TestSummary:
         answer = service.http.get("/v1/energy", params=query)
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["field"] == next(iter(query))
+
+
+def test_carbon_and_cost_follow_from_the_watt_hours(
+    serving: Callable[..., Any], tmp_path: Path
+) -> None:
+    settings = {"ready": False, "supervise": False, "electricity_price": 0.25}
+    with serving(tmp_path / "data", **settings) as service:
+        database = open_database(service.database_url)
+        # One millijoule, at one gram a kilowatt-hour.
+        job_id = furnish(database, Storage(service.data_dir), "default", "default")["job_id"]
+        database.close()
+        total = service.http.get(f"/v1/jobs/{job_id}/energy").json()["total"]
+    kwh = 1e-3 / 3.6e6
+    assert total["total_wh"] == pytest.approx(1000 * kwh, rel=1e-9, abs=0)
+    assert total["kg_co2e"] == pytest.approx(kwh / 1000, rel=1e-9, abs=0)
+    assert total["cost"] == pytest.approx(0.25 * kwh, rel=1e-9, abs=0)
 
 
 def test_a_machine_is_split_and_a_month_is_bounded(make_service: Any, table: Any) -> None:

@@ -1,6 +1,7 @@
 """Values at and beside physical limits."""
 
 import numpy as np
+import pytest
 
 from autopq import TaskConfig
 from autopq.members import clip, within_limits
@@ -28,3 +29,17 @@ def test_a_hair_is_one_of_the_forecast_and_not_of_the_limits():
     np.testing.assert_array_equal(within_limits(small, far), small)
     certain = np.array([[[0.3, 0.3, 0.3]]])
     np.testing.assert_array_equal(within_limits(certain, far), certain)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"lower": 0.0}, {"upper": 0.0}, {"lower": -1.0, "upper": 2.0}, {}]
+)
+def test_limits_keep_the_order_and_do_nothing_twice(limits: dict[str, float]):
+    task = TaskConfig(horizon=1, **limits)
+    rng = np.random.default_rng(0)
+    quantiles = np.sort(rng.normal(rng.normal(size=(200, 1, 1)), 1, size=(200, 1, 30)), axis=-1)
+    once = within_limits(quantiles, task)
+    assert (np.diff(once) >= 0).all()
+    assert (once >= limits.get("lower", -np.inf)).all()
+    assert (once <= limits.get("upper", np.inf)).all()
+    np.testing.assert_array_equal(clip(once, task), once)

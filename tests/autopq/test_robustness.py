@@ -106,6 +106,19 @@ def test_a_shifted_level_is_followed() -> None:
     np.testing.assert_allclose(median(forecast), expected(forecast, 30.0), atol=4)
 
 
+@pytest.mark.slow
+def test_a_week_of_quarter_hours_ahead() -> None:
+    hours = bells(80)
+    stamps = pd.date_range("2024-01-01", periods=4 * len(hours), freq="15min")
+    table = pd.DataFrame({"timestamp": stamps, "target": np.repeat(hours["target"], 4).to_numpy()})
+    forecast, _ = fitted(table, horizon=7 * 96, forecasters=["linear"])
+    assert forecast.quantiles.shape[:2] == (1, 672)
+    assert forecast.paths.shape == (1, 200, 672)
+    ahead = pd.date_range(stamps[-1], periods=673, freq="15min")[1:]
+    assert forecast.timestamps[0].tolist() == ahead.to_numpy(forecast.timestamps.dtype).tolist()
+    np.testing.assert_allclose(median(forecast), expected(forecast), atol=1.5)
+
+
 @pytest.mark.parametrize("present", ["2024-03-30 12:00", "2024-10-26 12:00"])
 @pytest.mark.slow
 def test_weeks_in_which_the_clock_changes(present: str) -> None:

@@ -153,6 +153,11 @@ def test_one_training_serves_both_variants_and_every_forecaster(situation, conte
     assert len(flows) == 2
     models[1].fit(situation.train, None, situation.validation, None, replace(context, seed=1))
     assert len(flows) == 3
+    # Other values under the same stamps are other data.
+    other_values = replace(situation.panel, target=situation.panel.target + 1)
+    train = replace(situation.train, panel=other_values)
+    models[1].fit(train, None, situation.validation, None, context)
+    assert len(flows) == 4
 
 
 @pytest.mark.parametrize("name", ["cinn_additive", "cinn_residual"])

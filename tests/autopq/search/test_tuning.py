@@ -72,6 +72,10 @@ def test_all_components_are_tried_and_the_best_settings_reach_the_leaderboard(ta
     assert set(counts) == {"lightgbm", "mlp", "lightgbm_quantile", "mlp_quantile"}
     last = max(counts, key=lambda name: len(counts[name]))
     assert len(counts[last]) > 2 * min(len(scores) for scores in counts.values())
+    # The better half of the first rung, and no other, is given more settings.
+    first = min(len(scores) for scores in counts.values())
+    ranked = sorted(counts, key=lambda name: min(counts[name][:first]))
+    assert [len(counts[name]) > first for name in ranked] == [True, True, False, False]
     # Of a quantile model that stands alone, the best setting tried is the one that is kept.
     best = min(counts["lightgbm_quantile"])
     row = next(r for r in result.leaderboard if r.name.startswith("lightgbm_quantile#"))
