@@ -107,6 +107,7 @@ def test_a_shifted_level_is_followed() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_week_of_quarter_hours_ahead() -> None:
     hours = bells(80)
     stamps = pd.date_range("2024-01-01", periods=4 * len(hours), freq="15min")

@@ -143,6 +143,7 @@ def test_rows_say_how_much_they_were_trained_on(whole: Fit) -> None:
             assert 1000 < model["rows"] <= 3000
 
 
+@pytest.mark.slow
 def test_intervals_hold_what_they_say_where_noise_comes_and_goes() -> None:
     config = TASK.model_copy(
         update={"preset": "fast", "quantile_models": ("residual", "cinn_additive")}
