@@ -8,6 +8,7 @@ import structlog
 from app.core.database import Database
 from app.jobs import repository
 from app.jobs.search import job_of_study
+from app.jobs.states import TERMINAL
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -21,8 +22,9 @@ def sweep_studies(url: str, database: Database) -> None:
 
     def ended(names: Collection[str]) -> list[str]:
         with database.read() as session:
-            jobs = repository.ended(session, sorted({job_of_study(name) for name in names}))
-        return [name for name in names if job_of_study(name) in jobs]
+            jobs = sorted({job_of_study(name) for name in names})
+            states = repository.states(session, jobs, deleted=True)
+        return [name for name in names if states.get(job_of_study(name)) in TERMINAL]
 
     gone = forget(url, ended)
     if gone:

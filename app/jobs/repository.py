@@ -94,22 +94,19 @@ def unfinished_on(session: ReadSession, dataset_id: str) -> str | None:
     return session.scalar(query.limit(1))
 
 
-def states(session: ReadSession, job_ids: Sequence[str]) -> dict[str, str]:
-    """Job id -> state, of those of these jobs that are there."""
+def states(
+    session: ReadSession, job_ids: Sequence[str], *, deleted: bool = False
+) -> dict[str, str]:
+    """Job id -> state, of those of these jobs that are there; with `deleted`, of those that were
+    deleted too."""
     found: dict[str, str] = {}
     for first in range(0, len(job_ids), _IDS_A_QUERY):
-        some = JobRow.id.in_(job_ids[first : first + _IDS_A_QUERY])
-        query = select(JobRow.id, JobRow.state).where(some, JobRow.deleted_at.is_(None))
+        query = select(JobRow.id, JobRow.state).where(
+            JobRow.id.in_(job_ids[first : first + _IDS_A_QUERY])
+        )
+        if not deleted:
+            query = query.where(JobRow.deleted_at.is_(None))
         found |= {row.id: row.state for row in session.execute(query)}
-    return found
-
-
-def ended(session: ReadSession, job_ids: Sequence[str]) -> set[str]:
-    """Which of these jobs have come to their end, deleted ones too."""
-    found: set[str] = set()
-    for first in range(0, len(job_ids), _IDS_A_QUERY):
-        some = JobRow.id.in_(job_ids[first : first + _IDS_A_QUERY])
-        found |= set(session.scalars(select(JobRow.id).where(some, JobRow.state.in_(TERMINAL))))
     return found
 
 

@@ -187,13 +187,18 @@ class Workbench:
         cost = Cost(finished.seconds, finished.energy_mj)
         return TrialResult(outcome.score, dict(request.params), cost, error)
 
-    def report(self, request: TrialRequest, result: TrialResult) -> None:
-        """Report a trial that a runner ran, once it is kept for a later run of the search."""
-        self._record_request(request, result)
-
-    def recall(self, request: TrialRequest, result: TrialResult) -> None:
-        """Report a trial that an earlier run of the search finished."""
-        self._record_request(request, result, earlier=True)
+    def report(self, request: TrialRequest, result: TrialResult, *, earlier: bool = False) -> None:
+        """Report a trial that a runner ran, once it is kept for a later run of the search, or one
+        that an `earlier` run of it kept."""
+        self._record(
+            request.name,
+            result,
+            forecaster=request.forecaster,
+            quantile_model=request.quantile_model,
+            training_method=request.training_method,
+            earlier=earlier,
+            warm_start=request.warm_start,
+        )
 
     @staticmethod
     def require(trial: TrialResult) -> None:
@@ -246,19 +251,6 @@ class Workbench:
             forecaster=forecaster,
             quantile_model=quantile_model,
             training_method=training_method,
-        )
-
-    def _record_request(
-        self, request: TrialRequest, result: TrialResult, *, earlier: bool = False
-    ) -> None:
-        self._record(
-            request.name,
-            result,
-            forecaster=request.forecaster,
-            quantile_model=request.quantile_model,
-            training_method=request.training_method,
-            earlier=earlier,
-            warm_start=request.warm_start,
         )
 
     def _record(self, name: str, result: TrialResult, **labels: Any) -> None:

@@ -152,7 +152,7 @@ def _round(
             else:
                 score = float("nan") if told.score is None else told.score
                 result = TrialResult(score, request.params, told.cost, told.error)
-                bench.recall(request, result)
+                bench.report(request, result, earlier=True)
                 bench.advance(1, f"{request.name} was tried before")
     for finished in runner.run([request for _, _, request in asked], bench):
         study, number, request = asked[finished.index]
