@@ -57,7 +57,13 @@ _FAST = Effort(
 )
 _DEFAULT = Effort(
     forecasters=("seasonal_naive", "climatology", "lightgbm", "mlp"),
-    quantile_models=("residual", "cinn_residual", "lightgbm_quantile", "mlp_quantile"),
+    quantile_models=(
+        "residual",
+        "cinn_residual",
+        "lightgbm_quantile",
+        "mlp_quantile",
+        "mlp_season_quantile",
+    ),
     train_windows=4000,
     validation_windows=800,
     test_windows=800,

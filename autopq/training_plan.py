@@ -27,7 +27,7 @@ MethodName = Literal[
 NETWORKS: dict[Stage, tuple[str, ...]] = {
     "forecaster": ("mlp", "nhits", "deepar", "tft"),
     "cinn": ("cinn_residual", "cinn_additive", "cinn_published"),
-    "quantile": ("mlp_quantile",),
+    "quantile": ("mlp_quantile", "mlp_season_quantile"),
 }
 
 # What no network of a stage can be trained by; what one of several cannot has its own reason there.

@@ -24,6 +24,7 @@ _BUILT_IN = {
     "cinn_published": "autopq.quantiles.cinn:PublishedCINN",
     "lightgbm_quantile": "autopq.quantiles.direct.trees:LightGBMQuantiles",
     "mlp_quantile": "autopq.quantiles.direct.mlp:MLPQuantiles",
+    "mlp_season_quantile": "autopq.quantiles.direct.season_mlp:SeasonMLPQuantiles",
 }
 
 

@@ -1,6 +1,7 @@
 """A multi-layer perceptron whose layers a training method may treat as blocks."""
 
 from itertools import pairwise
+from math import prod
 
 import torch
 from torch import Tensor, nn
@@ -10,17 +11,28 @@ from training_methods import BlockSpec
 
 
 class MLP(nn.Module):
-    """[n, inputs] -> [n, outputs] through `layers` blocks of linear map, SiLU and dropout."""
+    """[n, inputs] -> [n, *outputs] through `layers` blocks of linear map, SiLU and dropout."""
 
     def __init__(
-        self, inputs: int, outputs: int, *, hidden: int, layers: int, dropout: float
+        self,
+        inputs: int,
+        outputs: int | tuple[int, ...],
+        *,
+        hidden: int,
+        layers: int,
+        dropout: float,
     ) -> None:
         super().__init__()
         widths = [inputs] + [hidden] * layers
         self.blocks = nn.ModuleList(
             nn.Sequential(nn.Linear(a, b), nn.SiLU(), Dropout(dropout)) for a, b in pairwise(widths)
         )
-        self.head = nn.Linear(widths[-1], outputs)
+        self.head: nn.Module
+        if isinstance(outputs, int):
+            self.head = nn.Linear(widths[-1], outputs)
+        else:
+            flat = nn.Linear(widths[-1], prod(outputs))
+            self.head = nn.Sequential(flat, nn.Unflatten(1, outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         for block in self.blocks:

@@ -10,8 +10,7 @@ from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.evaluation.grid import monotone
 from autopq.forecasters.base import State, Trial
-from autopq.forecasters.boosting import labelled_rows
-from autopq.forecasters.features import FeatureBuilder
+from autopq.forecasters.features import FeatureBuilder, Rows
 from autopq.forecasters.networks.mlp import MLP
 from autopq.forecasters.representation import Representation
 from autopq.forecasters.sampling import AUTO, within_budget
@@ -116,14 +115,15 @@ class MLPQuantiles(DirectQuantiles):
 
     def predict_grid(self, windows: Windows) -> Floats:
         rows = self._builder.build(windows)
-        x = torch.from_numpy(self._units.inputs.transform(rows.x))
-        found: Floats = np.zeros((len(x), len(self.levels)))
+        x = torch.from_numpy(self._units.inputs.transform(self.inputs(rows)))
+        total: Floats = np.zeros(())
         with torch.inference_mode():
             for network in self._networks:
                 parts = [network(part) for part in torch.split(x, _PREDICT_ROWS)]
                 # Each network's quantiles in order first: an average of crossed ones is blurred.
-                found += monotone(torch.cat(parts).numpy().astype(np.float64))
-        relative = found / len(self._networks) * self._units.spread + self._units.center
+                total = total + monotone(torch.cat(parts).numpy().astype(np.float64))
+        found = self.by_row(total / len(self._networks), windows.horizon)
+        relative = found * self._units.spread + self._units.center
         absolute = np.stack([rows.absolute(column) for column in relative.T], axis=-1)
         return self._standstill.applied(windows, absolute, self.levels)
 
@@ -186,12 +186,13 @@ class MLPQuantiles(DirectQuantiles):
         budget = int(self.params["max_rows"])
         self._builder = self._representation.builder(train)
         self._standstill = Standstill.fit(within_budget(train, budget))
-        x, y = labelled_rows(self._builder, train, budget)
-        self._units, self._rows = _Units.fit(x, y), len(y)
+        x, y = self._samples(train, budget)
+        self._units, self._rows = _Units.fit(x, y), y.size
         samples, held_out = self._units.samples(x, y), None
         if validation is not None:
-            rows = labelled_rows(self._builder, validation, int(budget * _VALIDATION_SHARE))
-            held_out = self._units.samples(*rows)
+            held_out = self._units.samples(
+                *self._samples(validation, int(budget * _VALIDATION_SHARE))
+            )
         fits: list[tuple[MLP, FitReport]] = []
         for seed, limit in enumerate(epochs):
             label = f"{self.name}/{seed}"
@@ -236,10 +237,33 @@ class MLPQuantiles(DirectQuantiles):
         )
         return cast(MLP, report.model.cpu()), report
 
+    def inputs(self, rows: Rows) -> Singles:
+        """[samples, K] what the network is shown: here a row a sample."""
+        return rows.x
+
+    def targets(self, relative: Floats) -> Floats:
+        """[samples, ...] the targets [n, H] that belong to the inputs."""
+        return relative.ravel()
+
+    def by_row(self, found: Floats, horizon: int) -> Floats:
+        """[n * H, L] quantiles of every row from those of the samples."""
+        return found
+
+    @property
+    def outputs(self) -> int | tuple[int, ...]:
+        """What the network answers for a sample."""
+        return len(self.levels)
+
+    def _samples(self, windows: Windows, max_rows: int) -> tuple[Singles, Floats]:
+        """Inputs and targets of at most `max_rows` rows."""
+        windows = within_budget(windows, max_rows)
+        rows = self._builder.build(windows)
+        return self.inputs(rows), self.targets(rows.relative(windows.target()))
+
     def _network(self) -> MLP:
         return MLP(
-            len(self._builder.names),
-            len(self.levels),
+            len(self._units.inputs.mean),
+            self.outputs,
             hidden=int(self.params["hidden"]),
             layers=int(self.params["layers"]),
             dropout=float(self.params["dropout"]),

@@ -29,6 +29,16 @@ LIGHT = {
         "batch_size": 128,
         "learning_rate": 5e-3,
     },
+    "mlp_season_quantile": {
+        "seeds": 2,
+        "max_rows": 9600,
+        "max_epochs": 30,
+        "hidden": 64,
+        "layers": 1,
+        "dropout": 0.1,
+        "batch_size": 16,
+        "learning_rate": 5e-3,
+    },
 }
 CHOSEN = {"level_offset": "recent_mean", "day_of_year": False}
 
