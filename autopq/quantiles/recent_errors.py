@@ -2,9 +2,8 @@
 
 Everything fitted ages: a level or a spread moves on after training. How far off the model was on
 the last days is known at every origin, and says how far off it will be: the correction takes a
-share of the recent mean error off, and widens intervals by how much larger than usual recent
-errors were. The shares are chosen once, on validation windows; the errors are looked up anew at
-every origin.
+share of the recent mean error off, and lets intervals follow the size of recent errors. The shares
+are chosen once, on validation windows; the errors are looked up anew at every origin.
 
 Calm validation weeks cannot tell that a series will move, so intervals that widen when it does are
 kept as an insurance wherever they cost next to nothing on validation.
@@ -34,6 +33,11 @@ _WORTHWHILE = 0.01
 # Without such a gain, intervals still widen with the errors if that costs less than this share.
 _INSURANCE = 0.002
 _INSURED_HALF_LIFE, _INSURED_WIDTH = 7.0, 0.5
+# Of a normal distribution: its mean absolute error, in halves of its 70 % interval. Where recent
+# errors were smaller, intervals were too wide, and narrow; but as if errors had been at least so
+# large a share of it: a storm may come.
+_CALIBRATED = 0.77
+_CALMEST = 0.8
 _FEWEST_WINDOWS = 20
 _FEWEST_PAST = 3  # known forecasts that make a mean
 # Choices are compared at every eleventh level: they shift and stretch all levels alike.
@@ -106,8 +110,8 @@ class PastErrors:
 class RecentErrorCorrection:
     """`level` is the share of the mean recent error that is taken off, `step` that of each step's
     own deviation from it, `width` the power of the ratio of recent to `usual` relative errors by
-    which intervals are widened (never narrowed). Recent errors fade by half in `half_life`
-    seasons."""
+    which intervals are stretched; small errors narrow them a little at most. Recent errors fade by
+    half in `half_life` seasons."""
 
     half_life: float
     level: float
@@ -158,11 +162,13 @@ class RecentErrorCorrection:
         shift = self.level * level + self.step * (by_step - level)
         ratio = _relative(np.abs(errors), past.sizes)
         ratio = np.where(known & np.isfinite(ratio), ratio, self.usual)
-        stretch = np.maximum((weights * ratio).sum(axis=1) / max(self.usual, 1e-12), 1.0)
+        recent = (weights * ratio).sum(axis=1)
+        too_wide = np.clip(recent / max(min(self.usual, _CALIBRATED), 1e-12), _CALMEST, 1.0)
+        stretch = np.maximum(recent / max(self.usual, 1e-12), too_wide)
         median = quantiles[..., _MEDIAN : _MEDIAN + 1]
-        widened = median + (quantiles - median) * (stretch**self.width)[:, None, None]
+        stretched = median + (quantiles - median) * (stretch**self.width)[:, None, None]
         corrected: Floats = np.where(
-            past.enough[:, None, None], widened + shift[..., None], quantiles
+            past.enough[:, None, None], stretched + shift[..., None], quantiles
         )
         return corrected
 

@@ -72,6 +72,20 @@ def test_intervals_widen_after_stormy_days():
     assert gain(correction, daily(panel(calm_and_stormy), 100, 119), always()) < 1
 
 
+@pytest.mark.parametrize(("spread", "narrowed"), [(1.0, 1.0), (1.6, 0.894)])
+def test_intervals_that_were_too_wide_narrow_by_a_tenth_at_most(spread, narrowed):
+    calm_and_stormy = panel(noise(120, 2) * np.repeat([1.0, 5.0, 1.0], [60 * 24, 30 * 24, 30 * 24]))
+    correction, _, _ = fitted(calm_and_stormy, always(spread=spread), first=40, last=90)
+    assert correction.width == 0.5
+    windows = daily(calm_and_stormy, 88, 119)
+    plain = always(spread=spread)(windows)
+    past = PastErrors.look_up(windows, always(spread=spread))
+    corrected = correction.applied(plain, past)
+    stretch = (corrected[:, 0, -1] - corrected[:, 0, 0]) / (plain[:, 0, -1] - plain[:, 0, 0])
+    assert stretch[0] > 1  # still in the storm
+    assert stretch[-1] == pytest.approx(narrowed, abs=0.02)
+
+
 def test_a_model_that_is_right_keeps_its_level():
     right = panel(noise(120, 3))
     correction, _, _ = fitted(right, always(), last=90)
