@@ -33,9 +33,9 @@ _WORTHWHILE = 0.01
 # Without such a gain, intervals still widen with the errors if that costs less than this share.
 _INSURANCE = 0.002
 _INSURED_HALF_LIFE, _INSURED_WIDTH = 7.0, 0.5
-# Of a normal distribution: its mean absolute error, in halves of its 70 % interval. Where recent
-# errors were smaller, intervals were too wide, and narrow; but as if errors had been at least so
-# large a share of it: a storm may come.
+# Of a normal distribution: its mean absolute error, in halves of its 70 % interval. Where errors on
+# validation are smaller, intervals are too wide, as those of an average of models that disagree:
+# they may narrow as well, but as if recent errors were at least so large: a storm may come.
 _CALIBRATED = 0.77
 _CALMEST = 0.8
 _FEWEST_WINDOWS = 20
@@ -110,14 +110,15 @@ class PastErrors:
 class RecentErrorCorrection:
     """`level` is the share of the mean recent error that is taken off, `step` that of each step's
     own deviation from it, `width` the power of the ratio of recent to `usual` relative errors by
-    which intervals are stretched; small errors narrow them a little at most. Recent errors fade by
-    half in `half_life` seasons."""
+    which intervals are stretched, and `calmest` the least of that ratio. Recent errors fade by half
+    in `half_life` seasons."""
 
     half_life: float
     level: float
     step: float
     width: float
     usual: float
+    calmest: float = 1.0
 
     @classmethod
     def fit(cls, truth: Floats, quantiles: Floats, past: PastErrors) -> Self | None:
@@ -132,12 +133,13 @@ class RecentErrorCorrection:
         relative = _relative(np.abs(truth - quantiles[..., _MEDIAN]), half)
         told = relative[np.isfinite(relative)]
         usual = float(np.mean(told)) if len(told) else 1.0
+        calmest = _CALMEST if usual < _CALIBRATED else 1.0
 
         def loss(option: Self) -> float:
             return _pinball(truth, option.applied(quantiles, past)[..., _COMPARED])
 
         options = [
-            cls(half_life, level, step, width, usual)
+            cls(half_life, level, step, width, usual, calmest)
             for half_life, level, step, width in itertools.product(
                 _HALF_LIVES, _LEVEL_SHARES, _STEP_SHARES, _WIDTH_POWERS
             )
@@ -147,7 +149,7 @@ class RecentErrorCorrection:
         plain = _pinball(truth, quantiles[..., _COMPARED])
         if loss(best) < plain * (1 - _WORTHWHILE):
             return best
-        insured = cls(_INSURED_HALF_LIFE, 0.0, 0.0, _INSURED_WIDTH, usual)
+        insured = cls(_INSURED_HALF_LIFE, 0.0, 0.0, _INSURED_WIDTH, usual, calmest)
         return insured if loss(insured) <= plain * (1 + _INSURANCE) else None
 
     def applied(self, quantiles: Floats, past: PastErrors) -> Floats:
@@ -162,11 +164,13 @@ class RecentErrorCorrection:
         shift = self.level * level + self.step * (by_step - level)
         ratio = _relative(np.abs(errors), past.sizes)
         ratio = np.where(known & np.isfinite(ratio), ratio, self.usual)
-        recent = (weights * ratio).sum(axis=1)
-        too_wide = np.clip(recent / max(min(self.usual, _CALIBRATED), 1e-12), _CALMEST, 1.0)
-        stretch = np.maximum(recent / max(self.usual, 1e-12), too_wide)
+        recent = (weights * ratio).sum(axis=1) / max(self.usual, 1e-12)
+        stretch = np.maximum(recent, self.calmest)
         median = quantiles[..., _MEDIAN : _MEDIAN + 1]
-        stretched = median + (quantiles - median) * (stretch**self.width)[:, None, None]
+        factor = (stretch**self.width)[:, None, None]
+        # What ends on a limit says how often it is met: it is not drawn away from there.
+        held = (factor < 1) & _at_an_end(quantiles)
+        stretched = np.where(held, quantiles, median + (quantiles - median) * factor)
         corrected: Floats = np.where(
             past.enough[:, None, None], stretched + shift[..., None], quantiles
         )
@@ -180,6 +184,14 @@ def rows_needed(season: int, reach: int) -> int:
     """Rows before an origin that past forecasts begin in, for horizons that end `reach` rows
     after the origin."""
     return (-(-reach // season) + _SEASONS) * season
+
+
+def _at_an_end(quantiles: Floats) -> Mask:
+    """[n, H, Q] which quantiles are one value with the lowest or the highest, of two at least."""
+    lowest, highest = quantiles[..., :1], quantiles[..., -1:]
+    low, high = quantiles == lowest, quantiles == highest
+    low[..., 0], high[..., -1] = low[..., 1], high[..., -2]
+    return np.asarray(low | high)
 
 
 def _pinball(truth: Floats, compared: Floats) -> float:

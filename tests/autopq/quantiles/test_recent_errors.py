@@ -72,18 +72,33 @@ def test_intervals_widen_after_stormy_days():
     assert gain(correction, daily(panel(calm_and_stormy), 100, 119), always()) < 1
 
 
-@pytest.mark.parametrize(("spread", "narrowed"), [(1.0, 1.0), (1.6, 0.894)])
-def test_intervals_that_were_too_wide_narrow_by_a_tenth_at_most(spread, narrowed):
-    calm_and_stormy = panel(noise(120, 2) * np.repeat([1.0, 5.0, 1.0], [60 * 24, 30 * 24, 30 * 24]))
-    correction, _, _ = fitted(calm_and_stormy, always(spread=spread), first=40, last=90)
+@pytest.mark.parametrize(("spread", "narrowed"), [(0.8, 1.0), (1.3, 0.894)])
+def test_intervals_that_are_too_wide_narrow_by_a_tenth_at_most(spread, narrowed):
+    storm_and_calm = panel(noise(120, 2) * np.repeat([0.6, 1.6, 0.6], [60 * 24, 15 * 24, 45 * 24]))
+    forecast = always(spread=spread)
+    correction, _, _ = fitted(storm_and_calm, forecast, first=40, last=90)
     assert correction.width == 0.5
-    windows = daily(calm_and_stormy, 88, 119)
-    plain = always(spread=spread)(windows)
-    past = PastErrors.look_up(windows, always(spread=spread))
-    corrected = correction.applied(plain, past)
+    windows = daily(storm_and_calm, 74, 119)
+    plain = forecast(windows)
+    corrected = correction.applied(plain, PastErrors.look_up(windows, forecast))
     stretch = (corrected[:, 0, -1] - corrected[:, 0, 0]) / (plain[:, 0, -1] - plain[:, 0, 0])
-    assert stretch[0] > 1  # still in the storm
+    assert stretch[0] > 1  # the storm has just passed
     assert stretch[-1] == pytest.approx(narrowed, abs=0.02)
+
+
+def test_intervals_that_end_on_a_limit_go_on_ending_there():
+    calm = panel(noise(90, 2) * 0.5)
+    correction = RecentErrorCorrection(7.0, 0.0, 0.0, 0.5, usual=0.7, calmest=0.8)
+    windows = daily(calm, 60, 89)
+
+    def forecast(windows):
+        return np.maximum(always(spread=2.0)(windows), -1.0)
+
+    plain = forecast(windows)
+    corrected = correction.applied(plain, PastErrors.look_up(windows, forecast))
+    assert (corrected[..., -1] < 0.95 * plain[..., -1]).all()
+    np.testing.assert_array_equal(corrected[plain == -1.0], -1.0)
+    assert (np.diff(corrected, axis=-1) >= 0).all()
 
 
 def test_a_model_that_is_right_keeps_its_level():
