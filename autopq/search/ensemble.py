@@ -31,7 +31,8 @@ _WORTHWHILE = 0.002
 # The share of validation loss that is given up for an equal average of different kinds ...
 _INSURANCE = 0.04
 # ... of models that are at most so much worse than the best; those that stand on one forecaster's
-# errors inherit its faults and have to be closer, ...
+# errors inherit its faults, and a second kind of network is flattered as the first: they have to be
+# closer, ...
 _NOT_FAR_BEHIND = 1.15
 _CLOSE = 1.05
 # ... nor may they cost the average more than this share of its loss.
@@ -101,10 +102,13 @@ def _kinds(usable: list[Candidate]) -> list[list[Candidate]]:
     )
     kinds: dict[str, list[Candidate]] = {}
     for candidate in ranked:
-        alone = candidate.point is None
-        limit = _NOT_FAR_BEHIND if alone else _CLOSE
+        name = candidate.model.name if candidate.point is None else _ON_A_FORECASTER
+        others = [kind[0].model for other, kind in kinds.items() if other != name]
+        stage = candidate.model.training_stage
+        kin = stage is not None and any(model.training_stage == stage for model in others)
+        limit = _CLOSE if kin or name == _ON_A_FORECASTER else _NOT_FAR_BEHIND
         if candidate.score <= ranked[0].score * limit:
-            kind = kinds.setdefault(candidate.model.name if alone else _ON_A_FORECASTER, [])
+            kind = kinds.setdefault(name, [])
             if all(other.tuned != candidate.tuned for other in kind):
                 kind.append(candidate)
     return list(kinds.values())[:MOST_PARTS]

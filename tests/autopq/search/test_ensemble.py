@@ -95,6 +95,20 @@ def test_trees_keep_their_part_beside_networks_that_validation_rows_flatter(
     assert len(shares(ensemble)) == 3
 
 
+@pytest.mark.parametrize(("bias", "behind", "kept"), [(0.50, 1.02, True), (0.75, 1.07, False)])
+def test_a_second_kind_of_network_has_to_be_close(
+    bias: float, behind: float, kept: bool, splits: Splits
+) -> None:
+    one = candidate(splits, "mlp_quantile", 0.40 * POSITION)
+    other = candidate(splits, "mlp_season_quantile", bias * POSITION)
+    assert other.score / one.score == pytest.approx(behind, abs=0.01)
+    trees = candidate(splits, "lightgbm_quantile", -bias * POSITION)
+    assert trees.score / one.score == pytest.approx(behind, abs=0.01)
+    members = shares(average(splits, one, other, trees))
+    assert ("mlp_season_quantile" in members) == kept
+    assert "lightgbm_quantile" in members
+
+
 def test_what_stands_on_a_forecaster_is_one_kind(splits: Splits) -> None:
     ensemble = average(
         splits,
