@@ -1,8 +1,9 @@
 """From a table to a forecast through the library's front door."""
 
 import sys
+import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -243,27 +244,39 @@ def test_a_stop_ends_the_fit_between_trials(table: pd.DataFrame) -> None:
 
 
 @pytest.fixture
-def plug_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An installed package whose forecaster raises when it is fitted."""
-    (tmp_path / "unlucky.py").write_text(
-        "from autopq.forecasters.naive import SeasonalNaive\n"
-        "class Unlucky(SeasonalNaive):\n"
-        "    name = 'unlucky'\n"
-        "    def fit(self, train, validation, context):\n"
-        "        raise ZeroDivisionError('no luck today')\n"
-    )
-    info = tmp_path / "unlucky-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: unlucky\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[autopq.forecasters]\nunlucky = unlucky:Unlucky\n")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    registry._targets.cache_clear()
-    yield "unlucky"
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
+    """Installs a package with a forecaster `unlucky`, from the body of its class; its name."""
+
+    def package(body: str) -> str:
+        (tmp_path / "unlucky.py").write_text(
+            "from autopq.forecasters.linear import LinearForecaster\n"
+            "class Unlucky(LinearForecaster):\n"
+            "    name = 'unlucky'\n"
+            "    fits = 0\n"
+            f"{textwrap.indent(textwrap.dedent(body), '    ')}"
+        )
+        info = tmp_path / "unlucky-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: unlucky\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text("[autopq.forecasters]\nunlucky = unlucky:Unlucky\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        registry._targets.cache_clear()
+        return "unlucky"
+
+    yield package
     registry._targets.cache_clear()
     sys.modules.pop("unlucky", None)
 
 
-def test_a_failing_plug_in_is_a_recorded_reason(plug_in: str, table: pd.DataFrame) -> None:
+def test_a_failing_plug_in_is_a_recorded_reason(
+    install: Callable[[str], str], table: pd.DataFrame
+) -> None:
+    plug_in = install(
+        """
+        def fit(self, train, validation, context):
+            raise ZeroDivisionError('no luck today')
+        """
+    )
     config = TaskConfig(
         target="load",
         preset="fast",
@@ -277,6 +290,32 @@ def test_a_failing_plug_in_is_a_recorded_reason(plug_in: str, table: pd.DataFram
     failed = next(trial for trial in recorder.trials if trial.name == plug_in)
     assert failed.score is None
     assert failed.error == "ZeroDivisionError: no luck today"
+
+
+def test_a_fold_that_fails_is_the_reason_of_what_would_have_stood_on_it(
+    install: Callable[[str], str], table: pd.DataFrame
+) -> None:
+    plug_in = install(
+        """
+        def fit(self, train, validation, context):
+            Unlucky.fits += 1
+            if Unlucky.fits == 3:  # after all windows and all but the first block
+                raise ZeroDivisionError('no luck today')
+            super().fit(train, validation, context)
+        """
+    )
+    config = TaskConfig(
+        target="load",
+        forecasters=(plug_in, "seasonal_naive"),
+        quantile_models=("residual", "cinn_residual"),
+        refit=False,
+    )
+    rows = AutoPQ(config).fit(table[["timestamp", "load"]][:600]).leaderboard
+    errors = {row.name: row.error for row in rows}
+    assert errors.pop(f"{plug_in}+cinn_residual") == (
+        f"{plug_in} could not be fitted without block 2: ZeroDivisionError: no luck today"
+    )
+    assert errors == {f"{plug_in}+residual": None, "seasonal_naive+residual": None}
 
 
 def test_nothing_left_to_score_is_an_error_with_the_reason(table: pd.DataFrame) -> None:
