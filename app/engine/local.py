@@ -7,6 +7,7 @@ import structlog
 from app.engine.base import Ended, Needs, Room, worker_command
 from app.engine.devices import Devices, find_devices
 from app.engine.heartbeat import PARENT_VARIABLE
+from app.engine.niceness import patient_threads
 from app.engine.processes import Processes
 from app.settings import Settings
 
@@ -43,7 +44,7 @@ class LocalEngine:
         shown = self._devices.environment(self._gpus(needs.ranks))
         handle = self._processes.start(
             worker_command(job_id, attempt),
-            {**worker_environment(self._settings), **shown},
+            {**worker_environment(self._settings), **patient_threads(), **shown},
             self._settings.storage.log(f"{job_id}-{attempt}"),
         )
         self._running.add(handle)

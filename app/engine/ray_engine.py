@@ -14,6 +14,7 @@ import structlog
 
 from app.engine.base import Ended, EngineUnavailableError, Needs, Room, worker_command
 from app.engine.heartbeat import PARENT_VARIABLE
+from app.engine.niceness import patient_threads
 from app.engine.places import Bundle, Node, fits, most_beside
 from app.engine.ray_api import RayApi, RayJob, RayToken
 from app.settings import Settings
@@ -91,7 +92,7 @@ class RayEngine:
         placed = self._settings.model_copy(
             update={"ray_trials": 0 if needs.ranks > 1 else len(beside)}
         )
-        variables = placed.as_environment()
+        variables = placed.as_environment() | patient_threads()
         # Ray reads this one itself, in the process that starts and stops the worker.
         grace = math.ceil(self._settings.cancel_grace_seconds)
         variables["RAY_JOB_STOP_WAIT_TIME_S"] = str(grace)

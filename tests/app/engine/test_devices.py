@@ -39,14 +39,14 @@ def end(engine: LocalEngine, handle: str) -> None:
         time.sleep(0.02)
 
 
-def shown(handle: str) -> str | None:
-    """The devices that a worker sees."""
+def shown(handle: str, variable: str = "CUDA_VISIBLE_DEVICES") -> str | None:
+    """What a worker sees, by default of the devices."""
     process = psutil.Process(int(handle.split(":")[0]))
     deadline = time.monotonic() + 60
     while not (environment := process.environ()):  # for a moment after its start it has none
         assert time.monotonic() < deadline
         time.sleep(0.01)
-    found: str | None = environment.get("CUDA_VISIBLE_DEVICES")
+    found: str | None = environment.get(variable)
     return found
 
 
@@ -89,6 +89,20 @@ def test_a_machine_without_devices_hides_none(
     engine = engine_of(tmp_path, 0)
     made.append((engine, engine.start("job", 1, Needs())))
     assert shown(made[0][1]) == os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
+def test_threads_of_a_worker_do_not_spin_for_long_unless_the_operator_says_so(
+    tmp_path: Path, made: list[tuple[LocalEngine, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engine_of(tmp_path, 0)
+    for variable in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(variable, raising=False)
+    made.append((engine, engine.start("job", 1, Needs())))
+    assert 0 < int(shown(made[-1][1], "GOMP_SPINCOUNT") or 0) < 300_000  # libgomp's own
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    made.append((engine, engine.start("job", 2, Needs())))
+    assert shown(made[-1][1], "GOMP_SPINCOUNT") is None
+    assert shown(made[-1][1], "OMP_WAIT_POLICY") == "ACTIVE"
 
 
 @pytest.mark.parametrize(

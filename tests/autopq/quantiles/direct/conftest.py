@@ -30,9 +30,9 @@ LIGHT = {
         "learning_rate": 5e-3,
     },
     "mlp_season_quantile": {
-        "seeds": 2,
+        "seeds": 1,
         "max_rows": 9600,
-        "max_epochs": 30,
+        "max_epochs": 25,
         "hidden": 64,
         "layers": 1,
         "dropout": 0.1,
