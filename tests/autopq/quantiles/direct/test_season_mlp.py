@@ -80,6 +80,7 @@ class Ears(SilentObserver):
         self.messages.append(message)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("driven_by", ["weather", "history"])
 def test_a_preset_has_it_where_covariates_say_most(
     driven_by: str, monkeypatch: pytest.MonkeyPatch
