@@ -1,7 +1,6 @@
 """Jobs take what cores are idle; who reads a forecast meanwhile must not wait for them."""
 
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,8 +20,8 @@ def stand_back(niceness: int) -> None:
         _GROUP.write_text(str(niceness), encoding="ascii")
 
 
-def patient_threads(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+def patient_threads() -> dict[str, str]:
     """What to set for a process that stands back, so that its threads do not burn what others
     leave it; nothing where the operator has chosen how threads wait."""
-    chosen = any(name in environment for name in _SPINNING)
+    chosen = any(name in os.environ for name in _SPINNING)
     return {} if chosen else {_SPINNING[0]: _SPINS}

@@ -12,7 +12,7 @@ import torch
 
 from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
-from autopq.forecasters.features import FeatureBuilder
+from autopq.forecasters.features import FeatureBuilder, Rows
 from autopq.forecasters.sampling import within_budget
 
 Params = dict[str, Any]
@@ -55,10 +55,10 @@ class BinnedRows:
         """At most `max_rows` training rows, and a quarter as many of validation."""
         # Binning must not look at the labels or leaf sizes: objectives share the bins.
         params = {"max_bin": max_bin, "feature_pre_filter": False, "verbosity": -1}
-        x, y = labelled_rows(builder, train, max_rows)
-        binned = lgb.Dataset(x, y, params=params)
+        shown, targets = labelled_rows(builder, train, max_rows)
+        binned = lgb.Dataset(shown.x, targets.ravel(), params=params)
         if validation is None:
-            return cls(binned, None, len(y))
+            return cls(binned, None, targets.size)
         held_out = within_budget(validation, max(1, max_rows // 4))
         rows = builder.build(held_out)
         # Errors count by their size in the series' spread, not in the unit of their window.
@@ -66,7 +66,7 @@ class BinnedRows:
         labels = rows.relative(held_out.target()).ravel()
         weights = np.repeat(unit, held_out.horizon)
         checked = lgb.Dataset(rows.x, labels, binned, weight=weights, params=params)
-        return cls(binned, checked, len(y), float(np.mean(unit)))
+        return cls(binned, checked, targets.size, float(np.mean(unit)))
 
 
 @dataclass(frozen=True)
@@ -208,10 +208,8 @@ class BoostedTrees:
         return found
 
 
-def labelled_rows(
-    builder: FeatureBuilder, windows: Windows, max_rows: int
-) -> tuple[npt.NDArray[np.float32], Floats]:
-    """Features [rows, K] and relative targets [rows] of at most `max_rows` rows."""
+def labelled_rows(builder: FeatureBuilder, windows: Windows, max_rows: int) -> tuple[Rows, Floats]:
+    """Features and relative targets [n, H] of windows with at most `max_rows` rows together."""
     windows = within_budget(windows, max_rows)
     rows = builder.build(windows)
-    return rows.x, rows.relative(windows.target()).ravel()
+    return rows, rows.relative(windows.target())

@@ -10,6 +10,7 @@ from autopq.context import FitContext
 from autopq.data.panel import Floats, Windows
 from autopq.evaluation.grid import monotone
 from autopq.forecasters.base import State, Trial
+from autopq.forecasters.boosting import labelled_rows
 from autopq.forecasters.features import FeatureBuilder, Rows
 from autopq.forecasters.networks.mlp import MLP
 from autopq.forecasters.representation import Representation
@@ -256,9 +257,8 @@ class MLPQuantiles(DirectQuantiles):
 
     def _samples(self, windows: Windows, max_rows: int) -> tuple[Singles, Floats]:
         """Inputs and targets of at most `max_rows` rows."""
-        windows = within_budget(windows, max_rows)
-        rows = self._builder.build(windows)
-        return self.inputs(rows), self.targets(rows.relative(windows.target()))
+        rows, relative = labelled_rows(self._builder, windows, max_rows)
+        return self.inputs(rows), self.targets(relative)
 
     def _network(self) -> MLP:
         return MLP(

@@ -131,6 +131,7 @@ def test_a_search_is_given_places_that_the_cluster_has(
             engine.start("job", 2 + number, Needs())
         assert engine.room(Needs()) == "later"
     variables = submitted[0]["runtime_env"]["env_vars"]
+    assert "GOMP_SPINCOUNT" in variables
     assert variables["AUTOPQ_RAY_TRIALS"] == str(beside)
 
 
