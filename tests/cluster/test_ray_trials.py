@@ -7,8 +7,9 @@ import pytest
 
 from app.engine.ray_trials import RayTrials
 from autopq.energy import EnergyRow
-from tests.contracts.trial_runners import ProcessRunnerContract, requests
-from tests.contracts.works import Parabola
+from autopq.search.trials.base import TrialRequest
+from tests.contracts.trial_runners import ProcessRunnerContract
+from tests.contracts.works import Busy
 from tests.ray_head import RayHead, running_ray
 
 pytestmark = pytest.mark.timeout(1800)
@@ -45,8 +46,11 @@ class TestRayTrials(ProcessRunnerContract):
         self, runner: RayTrials, floor: Any, rows: list[EnergyRow]
     ) -> None:
         rows.clear()
-        found = self.run(runner, Parabola(0.5), requests(1.0, 2.0), floor)
+        # A trial that is over within a millisecond may take no whole millijoule, and has no row.
+        asked = [TrialRequest(f"trial#{n}", "busy", {"seconds": 0.1}) for n in (1, 2)]
+        found = self.run(runner, Busy(), asked, floor)
         assert {row.phase for row in rows} == {"select"}
         told = [row for row in rows if row.trial is not None]
         assert {row.trial for row in told} == {"trial#1", "trial#2"}
+        assert all(finished.energy_mj > 0 for finished in found)
         assert sum(finished.energy_mj for finished in found) == sum(row.total_mj for row in told)
