@@ -72,12 +72,6 @@ class QuantileModel(ABC):
         """Parameters suggested by an Optuna trial; none for models without a space."""
         return {}
 
-    @classmethod
-    def needless(cls, context: FitContext) -> str | None:
-        """Why the model is not for the series of this fit, if it is not: no preset then fits it,
-        but a task may name it."""
-        return None
-
     @property
     def training_method(self) -> str | None:
         return None

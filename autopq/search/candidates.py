@@ -96,18 +96,13 @@ def fit_quantile_models(
     bench: Workbench,
     reserve: "Reserve",
 ) -> list[Candidate]:
-    """A fitted candidate for every combination the effort asks for, without those that are not
-    for this series unless the task names them. `points` come best first."""
+    """A fitted candidate for every combination the effort asks for. `points` come best first."""
     flows = FlowCache()
     trained: dict[str, Cost] = {}
     found = []
     classes = [registry.load(name) for name in effort.quantile_models]
     for variant in variants(classes, effort, config.training_methods):
         model = registry.load(variant.name)
-        why = None if config.quantile_models else model.needless(context)
-        if why is not None:
-            bench.advance(1, f"left {variant.label} out: {why}")
-            continue
         found += [
             _fit(variant, point, splits, flows, trained, context, bench, reserve)
             for point in _standing_on(model, points, effort)

@@ -69,12 +69,6 @@ class SeasonMLPQuantiles(MLPQuantiles):
             "max_rows": 96_000,
         }
 
-    @classmethod
-    def needless(cls, context: FitContext) -> str | None:
-        if context.views is None or context.views.networks.reach == "short":
-            return None
-        return "the series' history says more than its covariates"
-
     @property
     def outputs(self) -> tuple[int, ...]:
         return (self._steps, len(self.levels))
