@@ -1,18 +1,12 @@
-"""The network that sees a season at once: what it can that a row-wise one cannot, and when presets
-have it fitted."""
-
-from dataclasses import replace
+"""The network that sees a season at once: what it can that a row-wise one cannot."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from autopq import AutoPQ, TaskConfig
 from autopq.context import FitContext
 from autopq.evaluation.grid import PERCENT_LEVELS
 from autopq.evaluation.scores import coverage, mean_pinball
-from autopq.observer import SilentObserver
-from autopq.presets import EFFORTS
 from autopq.quantiles import registry
 
 from .conftest import CHOSEN, LIGHT, Situation, fit, situation
@@ -70,35 +64,3 @@ def test_any_horizon(horizon: int, context: FitContext) -> None:
     error = np.abs(found[..., 49] - test.target()).mean(axis=0)
     assert (error < 0.6).all()  # every step by itself: none is another's
     assert 0.7 < coverage(test.target(), found, PERCENT_LEVELS, 0.9) <= 1.0
-
-
-class Ears(SilentObserver):
-    def __init__(self) -> None:
-        self.messages: list[str] = []
-
-    def progress(self, fraction: float, message: str) -> None:
-        self.messages.append(message)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("driven_by", ["weather", "history"])
-def test_a_preset_has_it_where_covariates_say_most(
-    driven_by: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    effort = replace(
-        EFFORTS["default"],
-        forecasters=("seasonal_naive",),
-        quantile_models=("residual", SEASON),
-        params={SEASON: LIGHT[SEASON]},
-    )
-    monkeypatch.setitem(EFFORTS, "default", effort)
-    table = weather_driven(0)
-    if driven_by == "history":  # what was three days ago comes again, which no calendar tells
-        shape = np.random.default_rng(3).normal(size=3 * 24)
-        table["target"] = np.resize(shape, len(table)) + table["target"] / 20
-    ears = Ears()
-    config = TaskConfig(horizon=24, known_covariates=("wind",), refit=False)
-    rows = AutoPQ(config, observer=ears).fit(table).leaderboard
-    tried = SEASON in {row.quantile_model for row in rows}
-    assert tried == (driven_by == "weather")
-    assert any(f"left {SEASON} out" in message for message in ears.messages) != tried
