@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage, RDBStorage
+from optuna.storages import BaseStorage, InMemoryStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
@@ -23,6 +23,7 @@ from autopq.errors import ArtifactError
 from autopq.forecasters.base import Trial
 from autopq.search.cost import Cost
 from autopq.search.store import SearchStore, WarmStart
+from autopq.search.trial_database import open_trial_database
 from autopq.search.trials.base import TrialOutcome
 from autopq.state import State
 
@@ -41,7 +42,7 @@ def open_storage(store: SearchStore | None) -> BaseStorage:
         return InMemoryStorage()
     store.folder.mkdir(parents=True, exist_ok=True)
     if store.url is not None:
-        return RDBStorage(store.url)
+        return open_trial_database(store.url)
     journal = store.folder / _JOURNAL
     _mend(journal)
     return JournalStorage(JournalFileBackend(str(journal)))
