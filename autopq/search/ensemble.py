@@ -9,7 +9,9 @@ of different kinds do not fail together when a series moves on. For the same rea
 was tuned on the validation rows shares the place of its kind with the one that was not.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 
@@ -71,7 +73,7 @@ def select_ensemble(
     chosen = [(usable[i], count / sum(counts)) for i, count in enumerate(counts) if count]
     chosen.sort(key=lambda member: -member[1])
     validation = scored(splits.validation, _average(chosen, "validation", config))
-    insured = _equal_average(_kinds(usable), splits, config)
+    insured = _insured(_kinds(usable), splits, config)
     if insured is not None:
         members, scores = insured
         if scores.scores[SCORE] <= validation.scores[SCORE] * (1 + _INSURANCE):
@@ -93,7 +95,7 @@ def _tested(
 
 
 def _kinds(usable: list[Candidate]) -> list[list[Candidate]]:
-    """What may have an equal part in an average, best first, none far behind: each quantile model
+    """What could have an equal part in an average, best first, none far behind: each quantile model
     that stands alone, and all that stand on a point forecaster as one kind. Of each kind, its best
     candidate, and the best of the others where one of them was tuned and the other was not."""
     ranked = sorted(
@@ -111,11 +113,26 @@ def _kinds(usable: list[Candidate]) -> list[list[Candidate]]:
             kind = kinds.setdefault(name, [])
             if all(other.tuned != candidate.tuned for other in kind):
                 kind.append(candidate)
-    return list(kinds.values())[:MOST_PARTS]
+    return list(kinds.values())
+
+
+def _insured(
+    kinds: list[list[Candidate]], splits: Splits, config: TaskConfig
+) -> tuple[list[tuple[Candidate, float]], Scored] | None:
+    """The equal average of the kinds; where they are too many, of those that are best together."""
+    averages = (
+        _equal_average(some, splits, config)
+        for some in combinations(kinds, min(len(kinds), MOST_PARTS))
+    )
+    return min(
+        (average for average in averages if average is not None),
+        key=lambda average: average[1].scores[SCORE],
+        default=None,
+    )
 
 
 def _equal_average(
-    kinds: list[list[Candidate]], splits: Splits, config: TaskConfig
+    kinds: Sequence[list[Candidate]], splits: Splits, config: TaskConfig
 ) -> tuple[list[tuple[Candidate, float]], Scored] | None:
     """Members, weights and validation scores of the average in which each kind has an equal part,
     without the one that stands on a point forecaster where it is a burden; None of a single kind.

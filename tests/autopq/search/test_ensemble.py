@@ -71,6 +71,18 @@ def test_kinds_that_fail_differently_have_equal_parts(splits: Splits) -> None:
     )
 
 
+def test_of_more_kinds_than_can_have_a_part_those_are_taken_that_are_best_together(
+    splits: Splits,
+) -> None:
+    one = candidate(splits, "mlp_quantile", 0.40 * POSITION)
+    like_it = candidate(splits, "mlp_season_quantile", 0.401 * POSITION)
+    against_both = candidate(splits, "lightgbm_quantile", -0.41 * POSITION + 0.2)
+    on_a_forecaster = candidate(splits, "cinn_residual", np.full(24, -0.2))
+    assert on_a_forecaster.score < one.score < like_it.score < against_both.score
+    members = shares(average(splits, one, like_it, against_both, on_a_forecaster))
+    assert members.keys() == {"mlp_quantile", "lightgbm_quantile", "linear+cinn_residual"}
+
+
 def test_what_stands_on_a_forecaster_has_no_part_in_an_average_that_it_burdens(
     splits: Splits,
 ) -> None:
