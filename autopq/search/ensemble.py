@@ -34,10 +34,12 @@ _WORTHWHILE = 0.002
 _INSURANCE = 0.04
 # ... of models that are at most so much worse than the best; those that stand on one forecaster's
 # errors inherit its faults, and a second kind of network is flattered as the first: they have to be
-# closer, ...
+# closer to the best, ...
 _NOT_FAR_BEHIND = 1.15
 _CLOSE = 1.05
-# ... nor may they cost the average more than this share of its loss.
+# ... and a second kind of network, setting for setting, to be as close as this to the first ...
+_CLOSE_TO_KIN = 1.035
+# ... nor may what stands on a forecaster cost the average more than this share of its loss.
 _BURDEN = 0.0025
 _ON_A_FORECASTER = ""  # the kind of all these; no quantile model has this name
 
@@ -105,15 +107,21 @@ def _kinds(usable: list[Candidate]) -> list[list[Candidate]]:
     kinds: dict[str, list[Candidate]] = {}
     for candidate in ranked:
         name = candidate.model.name if candidate.point is None else _ON_A_FORECASTER
-        others = [kind[0].model for other, kind in kinds.items() if other != name]
-        stage = candidate.model.training_stage
-        kin = stage is not None and any(model.training_stage == stage for model in others)
+        kin = [o for o in ranked if _are_kin(candidate, o) and o.score < candidate.score]
         limit = _CLOSE if kin or name == _ON_A_FORECASTER else _NOT_FAR_BEHIND
-        if candidate.score <= ranked[0].score * limit:
+        to_kin = min((o.score for o in kin if o.tuned == candidate.tuned), default=np.inf)
+        if candidate.score <= min(ranked[0].score * limit, to_kin * _CLOSE_TO_KIN):
             kind = kinds.setdefault(name, [])
             if all(other.tuned != candidate.tuned for other in kind):
                 kind.append(candidate)
     return list(kinds.values())
+
+
+def _are_kin(one: Candidate, other: Candidate) -> bool:
+    """Whether they are two kinds of network that stand alone."""
+    stage, alone = one.model.training_stage, one.point is None and other.point is None
+    differ = one.model.name != other.model.name
+    return alone and differ and stage is not None and stage == other.model.training_stage
 
 
 def _insured(
