@@ -74,8 +74,8 @@ def run(series: int, days: int, preset: str, seed: int) -> tuple[dict[str, Any],
 
 def rows_of(details: dict[str, Any]) -> int | None:
     """Training rows (windows x horizon) that a candidate's description tells of."""
-    found = [part["rows"] for part in details.values() if part.get("rows") is not None]
-    return max(found, default=None)
+    parts = [part for part in details.values() if isinstance(part, dict)]
+    return max((part["rows"] for part in parts if "rows" in part), default=None)
 
 
 def peak_mb() -> float:
